@@ -1,0 +1,134 @@
+// Owns the contract between the core and what it runs on. Names no runtime; an adapter implements every part.
+import type { IpAddress } from "../address/ip_address.ts";
+
+/** A connection as its engine knows it: a small integer, unique among open ones and reused after its close. */
+export type ConnectionId = number;
+
+/** Why a dial failed; the proxy maps it to an error code. */
+export type ConnectFailure = "refused" | "unreachable" | "timeout" | "limit" | "failed";
+
+/** A socket address in text and number, for logs. */
+export interface SocketAddress {
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/**
+ * What an engine tells the core. Every call runs to completion before the next: no two overlap, and none comes while
+ * a call *into* the engine is on the stack (an engine defers them), so a handler may call any engine method freely.
+ */
+export interface EngineHandler {
+  /** A client connected; it is reading already. `local` is the listener's own side. */
+  onAccept(id: ConnectionId, client: SocketAddress, local: SocketAddress): void;
+  /** The dial succeeded. Reading has begun unless `pause` was called before. */
+  onConnect(id: ConnectionId): void;
+  /** The dial failed; the id is dead. */
+  onConnectFail(id: ConnectionId, failure: ConnectFailure): void;
+  /** Bytes came. The view is the engine's: it is valid only until the call returns. Never empty. */
+  onData(id: ConnectionId, bytes: Uint8Array): void;
+  /** The peer sent FIN. Writing goes on. At most once, after the last `onData`. */
+  onEnd(id: ConnectionId): void;
+  /** The write queue that made `write` return false is empty. */
+  onDrain(id: ConnectionId): void;
+  /** The connection is gone and its id dead: `reset` by the peer or by an error, else both sides are over. Never after our own `close` or `reset`. */
+  onClose(id: ConnectionId, reset: boolean): void;
+  /** The time asked for by `wakeAt` has come. */
+  onWake(nowMs: number): void;
+  /** accept() failed for want of descriptors; the engine pauses accepting for about 100 ms and tries again. */
+  onAcceptLimit(): void;
+}
+
+/** TCP, as the data path needs it. Nothing in it is a promise; nothing takes a name. */
+export interface Engine {
+  readonly name: "bun" | "deno" | "posix";
+  /** Starts listening; returns the actual address (port 0 resolved). `undefined` address: every address, IPv4 and IPv6. Throws UsageError with one clear line where it can't. */
+  listen(address: IpAddress | undefined, port: number): Promise<SocketAddress>;
+  /** Closes every listener. Connections live on. */
+  stopListening(): void;
+  /** Begins a dial; `onConnect` or `onConnectFail` follows unless it is closed before. The caller owns the deadline. */
+  connect(address: IpAddress, port: number): ConnectionId;
+  /**
+   * Sends all of `bytes`, now or later: what the kernel does not take is copied and queued by the engine.
+   * False: more than HIGH_WATER_BYTES are queued, or any are queued and the caller should stop its source until `onDrain`.
+   * On a dead or write-closed id the bytes are dropped and the result is true.
+   */
+  write(id: ConnectionId, bytes: Uint8Array): boolean;
+  /** Sends FIN after what is queued. Reading goes on. */
+  closeWrite(id: ConnectionId): void;
+  /** Closes both directions at once after handing the kernel what is queued: no more events for this id. Queued bytes that the kernel does not take within LINGER_MS are dropped with a reset. */
+  close(id: ConnectionId): void;
+  /** Drops what is queued and sends RST. No more events for this id. */
+  reset(id: ConnectionId): void;
+  /** No `onData` or `onEnd` until `resume`. Bytes stay in the kernel, so the peer is slowed. */
+  pause(id: ConnectionId): void;
+  resume(id: ConnectionId): void;
+  /** Bytes queued and not yet given to the kernel. */
+  queuedBytes(id: ConnectionId): number;
+  /** The local side of a connected id, for logs. */
+  localAddress(id: ConnectionId): SocketAddress | undefined;
+  /** Asks for one `onWake` at this time of `Clock.nowMs`; an earlier time replaces a later one. */
+  wakeAt(timeMs: number): void;
+}
+
+/** Makes the engine for a handler. One engine per handler. */
+export type CreateEngine = (handler: EngineHandler) => Engine;
+
+/** Time. */
+export interface Clock {
+  /** Milliseconds of a monotonic clock; fractions allowed. */
+  nowMs(): number;
+  /** Milliseconds since the epoch, for log lines only. */
+  epochMs(): number;
+}
+
+/** Packets to a name server, for the resolver. */
+export interface DnsTransport {
+  /** Sends `query` from a fresh random port and resolves to the first datagram from that server for which `accept` is true. Rejects when `signal` aborts or the server is unreachable. */
+  exchangeUdp(
+    server: SocketAddress,
+    query: Uint8Array,
+    accept: (answer: Uint8Array) => boolean,
+    signal: AbortSignal,
+  ): Promise<Uint8Array>;
+  /** The same over TCP with its two-octet length (RFC 1035 §4.2.2). */
+  exchangeTcp(server: SocketAddress, query: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+/** The few files that are read. */
+export interface Files {
+  /** The text, or undefined where there is no such file. Other failures throw with the system's reason. */
+  readText(path: string): Promise<string | undefined>;
+  /** A number that differs when the file has changed (mtime and inode), or undefined where there is none. */
+  stamp(path: string): Promise<string | undefined>;
+}
+
+/** The process around the program. */
+export interface Process {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether stdout is a terminal. */
+  readonly stdoutIsTerminal: boolean;
+  /** Queues text for stdout; `false` once stdout is broken (closed pipe, full disk), which never throws. */
+  writeStdout(text: string): boolean;
+  writeStderr(text: string): void;
+  /** Resolves when all that was queued has been handed to the kernel, or stdout is broken. */
+  flush(): Promise<void>;
+  /** All of standard input as text. */
+  readStdin(): Promise<string>;
+  onSignal(signal: "SIGTERM" | "SIGINT" | "SIGHUP", handler: () => void): void;
+  /** The addresses of this machine's interfaces, read afresh. */
+  localAddresses(): readonly IpAddress[];
+  /** The soft limit of open files, or undefined where it is unknown or unlimited. */
+  fileLimit(): Promise<number | undefined>;
+}
+
+/** Everything that the program needs of what it runs on. */
+export interface Runtime {
+  readonly name: "bun" | "deno";
+  readonly version: string;
+  readonly createEngine: CreateEngine;
+  readonly clock: Clock;
+  readonly dns: DnsTransport;
+  readonly files: Files;
+  readonly process: Process;
+}
