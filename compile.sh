@@ -1,0 +1,156 @@
+#!/bin/bash
+# Compiles src/main.ts to one executable, dist/egress-http-proxy, and lays out dist/rootfs/: what an image made from
+# nothing needs, which is that executable, the C library that it is linked to, and no more.
+# ./compile.sh [--target x86_64|aarch64]; without a target for the machine it runs on. Wants `npm ci` before it.
+set -euo pipefail
+cd "$(dirname "$0")"
+umask 022
+
+fail() {
+  echo "compile.sh: $*" >&2
+  exit 1
+}
+
+host=$(uname -m)
+[ "$host" != arm64 ] || host=aarch64
+target=$host
+while [ $# -gt 0 ]; do
+  case $1 in
+    --target)
+      [ $# -ge 2 ] || fail "Give --target a value: x86_64 or aarch64"
+      target=$2
+      shift 2
+      ;;
+    --target=*)
+      target=${1#--target=}
+      shift
+      ;;
+    *) fail "Cannot use argument '$1': the only option is --target x86_64|aarch64" ;;
+  esac
+done
+
+case $target in
+  x86_64) bun_target=bun-linux-x64 bun_package=@oven/bun-linux-x64 triplet=x86_64-linux-gnu debian=amd64 ;;
+  aarch64) bun_target=bun-linux-arm64 bun_package=@oven/bun-linux-aarch64 triplet=aarch64-linux-gnu debian=arm64 ;;
+  *) fail "Cannot compile for '$target': the targets are x86_64 and aarch64" ;;
+esac
+
+[ "$(uname -s)" = Linux ] || fail "Cannot lay out a root file system on '$(uname -s)': it takes Linux with glibc"
+bun=node_modules/.bin/bun
+[ -x "$bun" ] || fail "Cannot find $bun: run 'npm ci' first"
+[ -f src/main.ts ] || fail "Cannot find src/main.ts: the tree is incomplete"
+version=$(node -p 'require("./package.json").version') || fail "Cannot read the version from package.json"
+
+mkdir -p dist
+rm -rf dist/rootfs dist/egress-http-proxy
+
+# --- The runtime of another machine comes from the npm registry, and must be what package-lock.json says.
+
+runtime_of_target() {
+  local bun_version cache tarball
+  bun_version=$(node -p 'require("./package-lock.json").packages["node_modules/bun"].version')
+  cache=dist/cache/$bun_target-$bun_version
+  if [ ! -x "$cache/bin/bun" ]; then
+    rm -rf "$cache"
+    mkdir -p "$cache"
+    tarball=$(npm pack --silent --pack-destination "$cache" "$bun_package@$bun_version") ||
+      fail "Cannot get $bun_package@$bun_version: 'npm pack' failed"
+    node -e '
+      const lock = require("./package-lock.json").packages["node_modules/" + process.argv[1]];
+      const bytes = require("fs").readFileSync(process.argv[2]);
+      const sum = "sha512-" + require("crypto").createHash("sha512").update(bytes).digest("base64");
+      process.exit(lock && lock.integrity === sum ? 0 : 1);
+    ' "$bun_package" "$cache/$tarball" || fail "Refused $tarball: its checksum is not that of package-lock.json"
+    tar -xzf "$cache/$tarball" -C "$cache" --strip-components=1
+    rm -f "$cache/$tarball"
+    chmod +x "$cache/bin/bun"
+  fi
+  echo "$cache/bin/bun"
+}
+
+options=(
+  --compile
+  --target="$bun_target"
+  --minify
+  --sourcemap=inline
+  # Halves the time to start (27 to 14 ms for this program's libraries) for 2 MB.
+  --bytecode
+  --format=esm
+  # What lies in the working directory must not change what the proxy does.
+  --no-compile-autoload-dotenv
+  --no-compile-autoload-bunfig
+  --outfile=dist/egress-http-proxy
+)
+if [ "$target" != "$host" ]; then
+  runtime=$(runtime_of_target)
+  options+=(--compile-executable-path="$runtime")
+fi
+
+"$bun" --no-env-file build "${options[@]}" src/main.ts >dist/compile.log 2>&1 || {
+  cat dist/compile.log >&2
+  fail "Cannot compile src/main.ts: 'bun build' failed"
+}
+rm -f dist/compile.log dist/egress-http-proxy.map
+
+# --- The root file system.
+
+rootfs=dist/rootfs
+mkdir -p "$rootfs"
+
+# Copies the file that a path leads to, under that very path, so that the loader finds it where it looks.
+place() {
+  local from=$1 path=$2
+  mkdir -p "$rootfs$(dirname "$path")"
+  cp --dereference "$from" "$rootfs$path"
+  chmod 755 "$rootfs$path"
+}
+
+place_host_libraries() {
+  local listing
+  listing=$(ldd dist/egress-http-proxy 2>&1) || {
+    case $listing in
+      *"not a dynamic executable"* | *"statically linked"*) return ;;
+      *) fail "Cannot tell the libraries of dist/egress-http-proxy: $listing" ;;
+    esac
+  }
+  # "libc.so.6 => /lib/… (0x…)", "/lib64/ld-linux-x86-64.so.2 (0x…)", and the kernel's own linux-vdso, which is no file.
+  while read -r name arrow path _; do
+    case $name in
+      linux-vdso*) continue ;;
+      /*) place "$name" "$name" ;;
+      *)
+        [ "$arrow" = "=>" ] && [ -f "$path" ] || fail "Cannot find library '$name' on this machine"
+        place "$path" "$path"
+        ;;
+    esac
+  done <<<"$listing"
+}
+
+place_cross_libraries() {
+  local cross=/usr/$triplet/lib headers interpreter name
+  command -v readelf >/dev/null || fail "Cannot tell the libraries of an $target executable: install binutils (readelf)"
+  [ -d "$cross" ] || fail "Cannot find $cross: install the $target C library (Debian: libc6-$debian-cross)"
+  headers=$(readelf --wide --program-headers --dynamic dist/egress-http-proxy)
+  interpreter=$(sed -n 's/.*Requesting program interpreter: \(.*\)]$/\1/p' <<<"$headers")
+  [ -n "$interpreter" ] || return 0
+  place "$cross/$(basename "$interpreter")" "$interpreter"
+  for name in $(sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p' <<<"$headers"); do
+    [ "$name" != "$(basename "$interpreter")" ] || continue
+    [ -f "$cross/$name" ] || fail "Cannot find library '$name' in $cross"
+    place "$cross/$name" "/lib/$triplet/$name"
+  done
+}
+
+place dist/egress-http-proxy /egress-http-proxy
+if [ "$target" = "$host" ]; then place_host_libraries; else place_cross_libraries; fi
+
+if [ "$target" = "$host" ]; then
+  stamped=$(dist/egress-http-proxy --version) || fail "Compiled, but dist/egress-http-proxy does not run"
+  case " $stamped " in
+    *" $version "*) ;;
+    *) fail "Compiled, but 'dist/egress-http-proxy --version' says '$stamped', not $version" ;;
+  esac
+fi
+
+echo "dist/egress-http-proxy $version for $target, $(du -h --apparent-size dist/egress-http-proxy | cut -f1)"
+(cd "$rootfs" && find . -type f | sed 's/^\./dist\/rootfs/' | sort)
