@@ -1,0 +1,47 @@
+// Owns the map of the house: which room may import which, and which packages. The checks beside it hold the tree to it.
+
+/** The rooms below src/ and what each may import. A room is a folder, or one of the files in ROOM_FILES. */
+export const ROOMS: Readonly<
+  Record<string, { readonly rooms: readonly string[]; readonly packages: readonly string[] }>
+> = {
+  errors: { rooms: [], packages: [] },
+  limits: { rooms: [], packages: [] },
+  contract: { rooms: ["address"], packages: [] },
+  address: { rooms: ["errors", "limits"], packages: ["ipaddr.js"] },
+  policy: { rooms: ["address", "errors", "limits"], packages: [] },
+  http1: { rooms: ["errors", "limits"], packages: [] },
+  dns: { rooms: ["address", "errors", "limits", "contract"], packages: [] },
+  observe: { rooms: ["address", "errors", "limits", "contract"], packages: ["@logtape/logtape"] },
+  proxy: { rooms: ["address", "policy", "http1", "dns", "observe", "errors", "limits", "contract"], packages: [] },
+  cli: {
+    rooms: ["address", "policy", "dns", "observe", "proxy", "errors", "limits", "contract", "version"],
+    packages: ["commander"],
+  },
+  adapters: { rooms: ["address", "errors", "limits", "contract"], packages: [] },
+  main: { rooms: ["adapters", "cli", "contract"], packages: [] },
+};
+
+/** Files that are rooms of their own. */
+const ROOM_FILES: Readonly<Record<string, string>> = {
+  "src/errors.ts": "errors",
+  "src/limits.ts": "limits",
+  "src/main.ts": "main",
+  "src/runtime/runtime.ts": "contract",
+  "package.json": "version",
+};
+
+/** The room of a path, or undefined where the map has no such room. */
+export function roomOf(path: string): string | undefined {
+  const file = ROOM_FILES[path];
+  if (file !== undefined) return file;
+  const [top, folder, rest] = path.split("/");
+  if (top !== "src" || folder === undefined || rest === undefined) return undefined;
+  const room = folder === "runtime" ? "adapters" : folder;
+  return room in ROOMS ? room : undefined;
+}
+
+/** Whether a file is of the core: everything but the adapters and main.ts. */
+export function isCore(path: string): boolean {
+  const room = roomOf(path);
+  return room !== "adapters" && room !== "main";
+}
