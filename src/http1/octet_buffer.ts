@@ -1,0 +1,71 @@
+// Owns a growing buffer that is written over and over. Knows ASCII and nothing of messages.
+import { HTAB, SP } from "./octets.ts";
+
+/** A buffer that grows as it is written to and keeps its storage when it is emptied. */
+export class OctetBuffer {
+  // An explicit ArrayBuffer, so that an engine may keep a pointer to it.
+  #octets = new Uint8Array(new ArrayBuffer(16 * 1024));
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Empties it. Views made before will change under their holders. */
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** The octets from `start` on: a view, valid until the next write. */
+  view(start = 0): Uint8Array {
+    return this.#octets.subarray(start, this.#length);
+  }
+
+  /** Appends octets as they are. */
+  append(octets: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    this.#reserve(count);
+    const target = this.#octets;
+    let length = this.#length;
+    // A loop beats set() and its extra view for what a field is long.
+    if (count <= 64) { for (let i = start; i < end; i++) target[length++] = octets[i]!; }
+    else target.set(octets.subarray(start, end), length);
+    this.#length += count;
+  }
+
+  /** Appends one octet. */
+  octet(value: number): void {
+    this.#reserve(1);
+    this.#octets[this.#length++] = value;
+  }
+
+  /** Appends CR LF. */
+  crlf(): void {
+    this.#reserve(2);
+    this.#octets[this.#length++] = 0x0d;
+    this.#octets[this.#length++] = 0x0a;
+  }
+
+  /** Appends latin1 text. Throws where a control character but HTAB, or a character above U+00FF, is in it: CR and LF would split the message (CWE-113). */
+  text(text: string): void {
+    this.#reserve(text.length);
+    const target = this.#octets;
+    let length = this.#length;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if ((code < SP && code !== HTAB) || code === 0x7f || code > 0xff) {
+        throw new Error(`Cannot write a head: character 0x${code.toString(16)} is in it`);
+      }
+      target[length++] = code;
+    }
+    this.#length = length;
+  }
+
+  #reserve(count: number): void {
+    const needed = this.#length + count;
+    if (needed <= this.#octets.length) return;
+    const grown = new Uint8Array(new ArrayBuffer(Math.max(needed, this.#octets.length * 2)));
+    grown.set(this.#octets.subarray(0, this.#length));
+    this.#octets = grown;
+  }
+}
