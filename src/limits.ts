@@ -21,9 +21,6 @@ export const MAX_INTERIM_RESPONSES = 16;
 /** The most bytes kept of what a client sends behind a CONNECT head before the tunnel is up. */
 export const MAX_EARLY_BYTES = 64 * 1024;
 
-/** Bytes queued on one connection above which its source is paused until the queue has drained. */
-export const HIGH_WATER_BYTES = 256 * 1024;
-
 /** A name's length limits, in octets (RFC 1035 §2.3.4). */
 export const MAX_NAME_OCTETS = 253;
 export const MAX_LABEL_OCTETS = 63;

@@ -41,3 +41,30 @@ export interface Exchange {
   /** One line on what happened and why; "" where nothing failed. */
   details: string;
 }
+
+/** Makes the record of a request that begins now. */
+export function startExchange(client: SocketAddress, startEpochMs: number, startMs: number): Exchange {
+  return {
+    startEpochMs,
+    startMs,
+    client,
+    method: "",
+    host: "",
+    port: 0,
+    decision: "none",
+    ruleLine: 0,
+    ruleText: "",
+    wouldDeny: false,
+    upstream: undefined,
+    status: 0,
+    bytesFromClient: 0,
+    bytesToClient: 0,
+    dnsMs: undefined,
+    connectMs: undefined,
+    firstByteMs: undefined,
+    endMs: 0,
+    tunnel: false,
+    error: undefined,
+    details: "",
+  };
+}

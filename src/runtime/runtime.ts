@@ -28,7 +28,7 @@ export interface EngineHandler {
   onData(id: ConnectionId, bytes: Uint8Array): void;
   /** The peer sent FIN. Writing goes on. At most once, after the last `onData`. */
   onEnd(id: ConnectionId): void;
-  /** The write queue that made `write` return false is empty. */
+  /** A write queue that held something has become empty. Comes after every `write` that returned false, unless the id dies first. */
   onDrain(id: ConnectionId): void;
   /** The connection is gone and its id dead: `reset` by the peer or by an error, else both sides are over. Never after our own `close` or `reset`. */
   onClose(id: ConnectionId, reset: boolean): void;
@@ -49,7 +49,7 @@ export interface Engine {
   connect(address: IpAddress, port: number): ConnectionId;
   /**
    * Sends all of `bytes`, now or later: what the kernel does not take is copied and queued by the engine.
-   * False: more than HIGH_WATER_BYTES are queued, or any are queued and the caller should stop its source until `onDrain`.
+   * False: something is queued; the caller stops its source until `onDrain`. True: all went to the kernel.
    * On a dead or write-closed id the bytes are dropped and the result is true.
    */
   write(id: ConnectionId, bytes: Uint8Array): boolean;

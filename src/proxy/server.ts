@@ -1,0 +1,272 @@
+// Owns the proxy as a whole: its engine, its sessions, its limits and its end. Routes every engine event to who waits for it.
+import type { IpAddress } from "../address/ip_address.ts";
+import { specialRangeOf } from "../address/special_range.ts";
+import type { Answer, NameResolver } from "../dns/answer.ts";
+import { ProxyError } from "../errors.ts";
+import { ChunkedWriter } from "../http1/chunked_writer.ts";
+import { HeadWriter } from "../http1/head_writer.ts";
+import type { Exchange } from "../observe/exchange.ts";
+import type { PolicyStore } from "../policy/store.ts";
+import type {
+  Clock,
+  ConnectFailure,
+  ConnectionId,
+  CreateEngine,
+  Engine,
+  EngineHandler,
+  SocketAddress,
+} from "../runtime/runtime.ts";
+import type { Endpoint, LookupWaiter, ProxyContext } from "./context.ts";
+import { formatVia, makeInstance } from "./instance.ts";
+import { Outbox } from "./outbox.ts";
+import { Session } from "./session.ts";
+import type { ProxySettings } from "./settings.ts";
+import { TimerHeap } from "./timers.ts";
+
+/** How many connections over the limit are answered at once; further ones are closed without a word, to keep descriptors. */
+const MAX_REFUSED_AT_ONCE = 64;
+
+/** What a proxy is made of. */
+export interface ProxyParts {
+  readonly createEngine: CreateEngine;
+  readonly clock: Clock;
+  readonly policy: PolicyStore;
+  readonly settings: ProxySettings;
+  /** Takes each ended exchange. */
+  readonly record: (exchange: Exchange) => void;
+  /** Reads this machine's addresses afresh, to know its own listeners. */
+  readonly localAddresses: () => readonly IpAddress[];
+  /** Told when connections cannot be accepted for want of file descriptors. */
+  readonly onAcceptLimit?: () => void;
+}
+
+/** The proxy: listens, holds the sessions, drains. */
+export class ProxyServer implements EngineHandler, ProxyContext {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly policy: PolicyStore;
+  readonly settings: ProxySettings;
+  readonly instance: string = makeInstance();
+  readonly via: string = formatVia(this.instance);
+  readonly timers: TimerHeap = new TimerHeap();
+  readonly outbox: Outbox;
+  readonly headWriter: HeadWriter = new HeadWriter();
+  readonly chunkedWriter: ChunkedWriter = new ChunkedWriter();
+  draining = false;
+
+  readonly #parts: ProxyParts;
+  readonly #endpoints: (Endpoint | undefined)[] = [];
+  readonly #sessions = new Map<ConnectionId, Session>();
+  readonly #listeners: SocketAddress[] = [];
+  readonly #waiters = new Map<number, LookupWaiter>();
+  readonly #tokens = new Map<LookupWaiter, number>();
+  #resolver: NameResolver | undefined;
+  #lastToken = 0;
+  #refusedOpen = 0;
+  #wakeMs = Infinity;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(parts: ProxyParts) {
+    this.#parts = parts;
+    this.clock = parts.clock;
+    this.policy = parts.policy;
+    this.settings = parts.settings;
+    this.engine = parts.createEngine(this);
+    this.outbox = new Outbox(this.engine);
+  }
+
+  /** The resolver in use; to be set before `listen`. Its answers come to `onAnswer`. */
+  set resolver(resolver: NameResolver) {
+    this.#resolver = resolver;
+  }
+
+  /** Client connections that are open now, those being refused included. */
+  get openConnections(): number {
+    return this.#sessions.size;
+  }
+
+  /** Starts listening on an address (undefined: every one); returns the actual address. Throws UsageError. */
+  async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
+    const listener = await this.engine.listen(address, port);
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  /** Stops accepting and ends what is idle; what is under way goes on. */
+  stopAccepting(): void {
+    this.draining = true;
+    this.engine.stopListening();
+    for (const session of [...this.#sessions.values()]) session.closeIfIdle();
+    this.#afterEvent();
+  }
+
+  /** Resolves when the last session has ended. */
+  whenEmpty(): Promise<void> {
+    if (this.#sessions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  /** Cuts every session; returns how many were in the middle of something. */
+  cut(): number {
+    let count = 0;
+    for (const session of [...this.#sessions.values()]) {
+      if (session.cut("cut at shutdown")) count++;
+    }
+    this.#afterEvent();
+    return count;
+  }
+
+  /** Ends tunnels and kept-alive connections that the rules in force no longer allow. */
+  enforcePolicy(): void {
+    for (const session of [...this.#sessions.values()]) session.enforcePolicy();
+    this.#afterEvent();
+  }
+
+  /** Takes the resolver's late answers. */
+  onAnswer(token: number, answer: Answer): void {
+    const waiter = this.#waiters.get(token);
+    if (waiter === undefined) return;
+    this.#forgetToken(token, waiter);
+    waiter.onAnswer(answer);
+    this.#afterEvent();
+  }
+
+  // ── engine events ──
+
+  onAccept(id: ConnectionId, client: SocketAddress): void {
+    const over = this.#sessions.size - this.#refusedOpen >= this.settings.maxConnections;
+    if (over && this.#refusedOpen >= MAX_REFUSED_AT_ONCE) {
+      this.engine.close(id);
+      return;
+    }
+    const session = new Session(this, id, client, over);
+    this.#sessions.set(id, session);
+    if (over) {
+      this.#refusedOpen++;
+      session.refuseAtOnce(
+        new ProxyError(
+          "connection_limit_reached",
+          `${this.settings.maxConnections} client connections are open already`,
+        ),
+      );
+    }
+    this.#afterEvent();
+  }
+
+  onConnect(id: ConnectionId): void {
+    this.#endpoints[id]?.onConnect(id);
+    this.#afterEvent();
+  }
+
+  onConnectFail(id: ConnectionId, failure: ConnectFailure): void {
+    const endpoint = this.#detach(id);
+    endpoint?.onConnectFail(id, failure);
+    this.#afterEvent();
+  }
+
+  onData(id: ConnectionId, bytes: Uint8Array): void {
+    this.#endpoints[id]?.onData(id, bytes);
+    this.#afterEvent();
+  }
+
+  onEnd(id: ConnectionId): void {
+    this.#endpoints[id]?.onEnd(id);
+    this.#afterEvent();
+  }
+
+  onDrain(id: ConnectionId): void {
+    this.#endpoints[id]?.onDrain(id);
+    this.#afterEvent();
+  }
+
+  onClose(id: ConnectionId, reset: boolean): void {
+    const endpoint = this.#detach(id);
+    endpoint?.onClose(id, reset);
+    this.#afterEvent();
+  }
+
+  onWake(nowMs: number): void {
+    this.#wakeMs = Infinity;
+    this.timers.expire(nowMs);
+    this.#afterEvent();
+  }
+
+  onAcceptLimit(): void {
+    this.#parts.onAcceptLimit?.();
+  }
+
+  // ── what the sessions ask for ──
+
+  attach(id: ConnectionId, endpoint: Endpoint): void {
+    this.#endpoints[id] = endpoint;
+  }
+
+  close(id: ConnectionId): void {
+    this.#endpoints[id] = undefined;
+    this.engine.close(id);
+  }
+
+  reset(id: ConnectionId): void {
+    this.#endpoints[id] = undefined;
+    this.engine.reset(id);
+  }
+
+  lookup(name: string, waiter: LookupWaiter): Answer | undefined {
+    if (this.#resolver === undefined) return { kind: "none", reason: "no resolver" };
+    const token = ++this.#lastToken;
+    const answer = this.#resolver.lookup(name, token);
+    if (answer === undefined) {
+      this.#waiters.set(token, waiter);
+      this.#tokens.set(waiter, token);
+    }
+    return answer;
+  }
+
+  forgetLookup(waiter: LookupWaiter): void {
+    const token = this.#tokens.get(waiter);
+    if (token === undefined) return;
+    this.#forgetToken(token, waiter);
+    this.#resolver?.forget(token);
+  }
+
+  isOwnListener(address: IpAddress, port: number): boolean {
+    if (!this.#listeners.some((listener) => listener.port === port)) return false;
+    const range = specialRangeOf(address);
+    if (range === "loopback" || range === "unspecified") return true;
+    return this.#parts.localAddresses().some((own) => own.equals(address));
+  }
+
+  record(exchange: Exchange): void {
+    this.#parts.record(exchange);
+  }
+
+  forget(id: ConnectionId): void {
+    if (this.#sessions.get(id)?.overLimit === true) this.#refusedOpen--;
+    this.#sessions.delete(id);
+    if (this.#sessions.size > 0) return;
+    this.#onEmpty?.();
+    this.#onEmpty = undefined;
+  }
+
+  #detach(id: ConnectionId): Endpoint | undefined {
+    const endpoint = this.#endpoints[id];
+    this.#endpoints[id] = undefined;
+    return endpoint;
+  }
+
+  #forgetToken(token: number, waiter: LookupWaiter): void {
+    this.#waiters.delete(token);
+    this.#tokens.delete(waiter);
+  }
+
+  /** Ends every engine event: what was gathered goes out, and the next deadline is asked for. */
+  #afterEvent(): void {
+    this.outbox.flush();
+    const nextMs = this.timers.nextMs;
+    if (nextMs >= this.#wakeMs) return;
+    this.#wakeMs = nextMs;
+    this.engine.wakeAt(nextMs);
+  }
+}
