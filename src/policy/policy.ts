@@ -1,0 +1,116 @@
+// Owns the compiled form of a rule list: flat tables that answer "which rule first?" in the same time for ten rules and
+// for a hundred thousand. Knows nothing of verdicts.
+import type { IpAddress } from "../address/ip_address.ts";
+import { embeddedIpv4 } from "../address/special_range.ts";
+import { digestRules } from "./digest.ts";
+import { type NameMatch, NameTable, NO_RULE } from "./name_table.ts";
+import { type PrefixColumns, RangeTable, wordAt } from "./range_table.ts";
+import { findReach, type Reach } from "./reach.ts";
+import type { Rule } from "./rule.ts";
+
+/** The first rule that matches an address, and the embedded IPv4 address by which it did. */
+export interface AddressMatch {
+  /** A rule number, or NO_RULE. */
+  readonly rule: number;
+  readonly embedded: IpAddress | undefined;
+}
+
+/** A rule list, compiled. Immutable. */
+export class Policy {
+  readonly rules: readonly Rule[];
+  /** "fnv1a64:" and 16 hexadecimal digits over the rules' normal form: tells rule lists apart, proves nothing. */
+  readonly digest: string;
+  /** The number of the "*" rule, or NO_RULE. */
+  readonly anyRule: number;
+  /** What can be said of every name before any address is known. */
+  readonly reach: Reach;
+  readonly #names: NameTable;
+  readonly #ipv4: RangeTable;
+  readonly #ipv6: RangeTable;
+  /** Denying IPv4 rules alone, for addresses that are embedded in IPv6. */
+  readonly #deniedIpv4: RangeTable;
+
+  private constructor(rules: readonly Rule[]) {
+    this.rules = rules;
+    this.digest = digestRules(rules);
+    this.anyRule = rules.find((rule) => rule.match.kind === "any")?.number ?? NO_RULE;
+    this.#names = new NameTable(rules);
+    this.#ipv4 = makeRangeTable(rules, 4);
+    this.#ipv6 = makeRangeTable(rules, 6);
+    this.#deniedIpv4 = makeRangeTable(rules.filter((rule) => rule.action === "deny"), 4);
+    this.reach = findReach(rules, this.#ipv4, this.#ipv6, this.#deniedIpv4);
+  }
+
+  /** Compiles rules as `parseRules` gives them: numbered from 1 in order, names in normal form. Keeps the array. */
+  static compile(rules: readonly Rule[]): Policy {
+    return new Policy(rules);
+  }
+
+  /** The rule of that number; undefined for NO_RULE. */
+  rule(number: number): Rule | undefined {
+    return this.rules[number - 1];
+  }
+
+  /** Finds the first allowing and the first denying name rule for a name in normal form; "*" is none of them. */
+  matchName(name: string): NameMatch {
+    return this.#names.find(name);
+  }
+
+  /** Finds the first rule, of either action, that matches a name and every name under it; a rule number or NO_RULE. */
+  matchSubtree(name: string): number {
+    return this.#names.findSubtree(name);
+  }
+
+  /** Finds the first address or range rule for an address; a denying rule is tried on its embedded IPv4 addresses too. */
+  matchAddress(address: IpAddress): AddressMatch {
+    if (address.family === 4) return { rule: this.#ipv4.find(address.bytes), embedded: undefined };
+    let rule = this.#ipv6.find(address.bytes);
+    let embedded: IpAddress | undefined;
+    for (const inner of embeddedIpv4(address)) {
+      const denied = this.#deniedIpv4.find(inner.bytes);
+      if (denied < rule) {
+        rule = denied;
+        embedded = inner;
+      }
+    }
+    return { rule, embedded };
+  }
+
+  /** Marks the address and range rules that some address meets first: element `number - 1` is 1. */
+  markOwners(marks: Uint8Array): void {
+    for (const { owners } of [this.#ipv4, this.#ipv6]) {
+      for (const owner of owners) {
+        if (owner !== NO_RULE) marks[owner - 1] = 1;
+      }
+    }
+  }
+}
+
+/** The prefix of an address or range rule; undefined for others. */
+export function prefixOf(rule: Rule): { readonly network: IpAddress; readonly prefixLength: number } | undefined {
+  const { match } = rule;
+  if (match.kind === "address") return { network: match.address, prefixLength: match.address.bytes.length * 8 };
+  return match.kind === "range" ? match.cidr : undefined;
+}
+
+function makeRangeTable(rules: readonly Rule[], family: 4 | 6): RangeTable {
+  const words = family === 4 ? 1 : 4;
+  const networks: number[] = [];
+  const lengths: number[] = [];
+  const numbers: number[] = [];
+  for (const rule of rules) {
+    const prefix = prefixOf(rule);
+    if (prefix === undefined || prefix.network.family !== family) continue;
+    for (let word = 0; word < words; word++) networks.push(wordAt(prefix.network.bytes, word));
+    lengths.push(prefix.prefixLength);
+    numbers.push(rule.number);
+  }
+  const columns: PrefixColumns = {
+    words,
+    count: numbers.length,
+    networks: Uint32Array.from(networks),
+    lengths: Uint8Array.from(lengths),
+    numbers: Uint32Array.from(numbers),
+  };
+  return new RangeTable(columns);
+}
