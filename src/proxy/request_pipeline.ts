@@ -1,0 +1,388 @@
+// Owns the requests of one client connection while they are under way: judged, reached, forwarded or tunnelled, recorded.
+// Knows nothing of how the client's octets are read or how its connection ends: that is the session's.
+import { parseAbsoluteForm, parseAuthorityForm, type Target } from "../address/target.ts";
+import { ProxyError } from "../errors.ts";
+import type { Fields } from "../http1/fields.ts";
+import type { RequestHead } from "../http1/request_reader.ts";
+import type { ResponseHead } from "../http1/response_reader.ts";
+import { type Exchange, startExchange } from "../observe/exchange.ts";
+import type { ConnectionId, SocketAddress } from "../runtime/runtime.ts";
+import { admitConnected, type Approval, isStillAllowed } from "./admit.ts";
+import type { ClientInput } from "./client_input.ts";
+import type { ProxyContext } from "./context.ts";
+import { Forward, type ForwardOwner } from "./forward.ts";
+import { Reach, type ReachOwner } from "./reach.ts";
+import { type AnswerOptions, formatRefusal } from "./refusal.ts";
+import { answerAsFinalRecipient, checkRequest, decrementMaxForwards, wantsUpgrade } from "./request_checks.ts";
+import { Timer } from "./timers.ts";
+import { Tunnel, type TunnelOwner } from "./tunnel.ts";
+
+const ESTABLISHED = new TextEncoder().encode("HTTP/1.1 200 Connection established\r\n\r\n");
+const NOTHING = new Uint8Array(0);
+
+/** The session whose requests they are. */
+export interface PipelineOwner {
+  readonly clientId: ConnectionId;
+  readonly client: SocketAddress;
+  readonly input: ClientInput;
+  /** The client has sent FIN. */
+  readonly clientEnded: boolean;
+  /** The answer is complete and handed over; `keepAlive` as the client was told. */
+  onAnswered(keepAlive: boolean): void;
+  /** The answer broke off: the client connection is to end so that it is seen. */
+  onAnswerCut(how: "close" | "reset"): void;
+  /** The body of the request in hand is wanted now. */
+  onBodyWanted(): void;
+  /** Both connections are the tunnel's from now on. */
+  onTunnelStart(): void;
+  /** The tunnel is over, and both connections with it. */
+  onTunnelEnd(): void;
+}
+
+/** The request in hand. */
+interface Request {
+  readonly head: RequestHead;
+  readonly exchange: Exchange;
+  readonly target: Target;
+  readonly originForm: string;
+}
+
+/** Answers one request at a time; reused for all of a client connection. Its timer runs while a request is forwarded. */
+export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, TunnelOwner {
+  readonly clientId: ConnectionId;
+  readonly #context: ProxyContext;
+  readonly #owner: PipelineOwner;
+  readonly #reach: Reach;
+  readonly #forward: Forward;
+  #tunnel: Tunnel | undefined;
+  #head: RequestHead | undefined;
+  #exchange: Exchange | undefined;
+  #request: Request | undefined;
+  #trailers: Fields | undefined;
+  #upstream: SocketAddress | undefined;
+
+  constructor(context: ProxyContext, owner: PipelineOwner) {
+    super();
+    this.#context = context;
+    this.#owner = owner;
+    this.clientId = owner.clientId;
+    this.#reach = new Reach(context, this);
+    this.#forward = new Forward(context, this);
+  }
+
+  /** Whether a request is in hand. */
+  get busy(): boolean {
+    return this.#exchange !== undefined;
+  }
+
+  /** Whether body octets can be taken now. */
+  get takesBody(): boolean {
+    return this.#forward.busy;
+  }
+
+  /** Whether the request in hand would survive the client's FIN: after CONNECT it is a half-close. */
+  get outlivesClientEnd(): boolean {
+    return this.#head?.method === "CONNECT";
+  }
+
+  /** Begins a request. */
+  begin(head: RequestHead): void {
+    this.#head = head;
+    this.#trailers = undefined;
+    const exchange = this.#startExchange();
+    exchange.method = head.method;
+    try {
+      this.#begin(head, exchange);
+    } catch (fault) {
+      if (!(fault instanceof ProxyError)) throw fault;
+      this.refuse(fault);
+    }
+  }
+
+  /** Takes a part of the request's body. */
+  sendBody(bytes: Uint8Array): void {
+    this.#forward.sendBody(bytes);
+    this.onForwardProgress();
+  }
+
+  /** Ends the request's body. */
+  endBody(trailers: Fields | undefined): void {
+    this.#trailers = trailers;
+    this.#forward.endBody(trailers);
+    this.onForwardProgress();
+  }
+
+  /** To be called when input has been read: stops the upload while the upstream is slow. */
+  checkUpload(): void {
+    this.#forward.checkUpload();
+  }
+
+  /** Counts octets of the request in hand. */
+  countFromClient(count: number): void {
+    if (this.#exchange !== undefined) this.#exchange.bytesFromClient += count;
+  }
+
+  onClientDrain(): void {
+    this.#forward.onClientDrain();
+  }
+
+  /** Answers a fault in what the client sends; the upstream must never take what it has of a faulty body for the whole. */
+  fail(error: ProxyError): void {
+    const cut = this.#forward.headSent && this.#forward.busy;
+    this.#forward.close();
+    if (cut) this.onForwardCut(error);
+    else this.refuse(error);
+  }
+
+  /** Answers with an error. */
+  refuse(error: ProxyError): void {
+    this.#startExchange();
+    this.#noteError(error);
+    const close = this.#mustClose() || !this.#owner.input.complete || error.code === "http_request_error";
+    this.#answer(error.status, close, formatRefusal(error, this.#answerOptions(close)));
+  }
+
+  /** Gives up whatever is under way, without an answer; `why` is recorded, if anything was begun or `always`. */
+  abort(why: string, always = false): void {
+    if (always) this.#startExchange();
+    if (this.#tunnel !== undefined) return this.#tunnel.cut(why);
+    if (this.#exchange !== undefined && why !== "") this.#exchange.details = why;
+    this.#endExchange();
+    this.#forward.close();
+    this.#reach.abandon();
+    this.#context.timers.remove(this);
+    this.#request = undefined;
+  }
+
+  /** Closes a kept-alive upstream connection, if it has one. */
+  closeUpstream(): void {
+    this.#forward.close();
+  }
+
+  /** Ends what the rules in force no longer allow: a tunnel is cut, a kept-alive upstream connection closed. */
+  enforcePolicy(): void {
+    const target = this.#request?.target;
+    const address = this.#upstream?.address;
+    if (target === undefined || address === undefined || isStillAllowed(this.#context, target, address)) return;
+    if (this.#tunnel !== undefined) this.#tunnel.cut("cut: the rules in force no longer allow it");
+    else if (!this.#forward.busy) this.#forward.close();
+  }
+
+  #begin(head: RequestHead, exchange: Exchange): void {
+    const { target, originForm } = readTarget(head);
+    exchange.host = target.host.kind === "name" ? target.host.name : target.host.address.text;
+    exchange.port = target.port;
+    this.#request = { head, exchange, target, originForm };
+    checkRequest(head, this.#context.instance);
+    const kept = head.method === "CONNECT" ? undefined : this.#forward.keptFor(target);
+    if (kept !== undefined && admitConnected(this.#context, exchange, target, kept)) {
+      if (this.#answerHere(head)) return;
+      exchange.upstream = this.#upstream;
+      return this.#startForward(this.#request);
+    }
+    this.#forward.close();
+    const admission = this.#reach.admit(exchange, target);
+    if (admission.kind !== "refused" && this.#answerHere(head)) return;
+    this.#reach.pursue(admission);
+  }
+
+  // ── reaching the upstream ──
+
+  onReached(id: ConnectionId, approval: Approval): void {
+    const request = this.#request;
+    if (request === undefined) return this.#context.close(id);
+    this.#upstream = { address: approval.address, port: approval.port };
+    request.exchange.upstream = this.#upstream;
+    if (request.head.method === "CONNECT") return this.#startTunnel(id, 200, ESTABLISHED, NOTHING);
+    this.#forward.open(id, request.target, approval.address);
+    this.#startForward(request);
+    this.#owner.onBodyWanted();
+  }
+
+  onUnreachable(error: ProxyError): void {
+    this.refuse(error);
+  }
+
+  #startForward(request: Request): void {
+    const { head, target, originForm } = request;
+    const replay = this.#forward.takeReplay();
+    this.#forward.begin({
+      head,
+      change: {
+        originForm,
+        authority: target.authority,
+        via: this.#context.via,
+        keepAlive: head.keepAlive && !this.#context.draining,
+        upgrade: wantsUpgrade(head),
+        maxForwards: decrementMaxForwards(head),
+      },
+    });
+    for (const part of replay) this.#forward.sendBody(part);
+    if (this.#owner.input.complete) this.#forward.endBody(this.#trailers);
+    this.onForwardProgress();
+  }
+
+  // ── the forward's news ──
+
+  onForwardProgress(): void {
+    const { settings } = this.#context;
+    const waiting = this.#owner.input.complete && !this.#forward.responseSeen;
+    this.#setDeadline(waiting ? settings.responseTimeoutMs : settings.idleTimeoutMs);
+  }
+
+  onResponseHead(head: ResponseHead): boolean {
+    const exchange = this.#exchange;
+    if (exchange !== undefined) {
+      exchange.status = head.status;
+      exchange.firstByteMs = this.#context.clock.nowMs() - exchange.startMs;
+    }
+    return !this.#mustClose();
+  }
+
+  onClientBytes(count: number): void {
+    if (this.#exchange !== undefined) this.#exchange.bytesToClient += count;
+  }
+
+  onUploadBlocked(blocked: boolean): void {
+    this.#owner.input.setBlocked(blocked);
+  }
+
+  onForwardDone(keepAlive: boolean): void {
+    this.#endAnswer(keepAlive);
+  }
+
+  onForwardFailed(error: ProxyError): void {
+    this.refuse(error);
+  }
+
+  onForwardCut(error: ProxyError): void {
+    this.#noteError(error);
+    this.#endExchange();
+    this.#context.timers.remove(this);
+    // To an HTTP/1.0 client, whose body may end with the connection, only a reset tells it from a whole answer.
+    this.#owner.onAnswerCut(this.#head?.minorVersion === 1 ? "close" : "reset");
+  }
+
+  onForwardRetry(): void {
+    const request = this.#request;
+    if (request === undefined) return;
+    this.#setDeadline(0);
+    this.#owner.input.setBlocked(false);
+    this.#reach.pursue(this.#reach.admit(request.exchange, request.target));
+  }
+
+  onSwitched(upstream: ConnectionId, early: Uint8Array): void {
+    this.#startTunnel(upstream, 101, NOTHING, early);
+  }
+
+  override onTimer(): void {
+    const { complete, blocked } = this.#owner.input;
+    this.fail(
+      complete || blocked
+        ? new ProxyError("connection_read_timeout", `${this.#request?.target.authority}: no answer in time`)
+        : new ProxyError("http_request_error", "the request body did not arrive in time", 408),
+    );
+  }
+
+  // ── the tunnel ──
+
+  #startTunnel(upstream: ConnectionId, status: number, opening: Uint8Array, early: Uint8Array): void {
+    const { engine } = this.#context;
+    if (this.#exchange !== undefined) {
+      this.#exchange.status = status;
+      this.#exchange.tunnel = true;
+    }
+    this.#setDeadline(0);
+    this.#owner.onTunnelStart();
+    if (opening.length > 0) engine.write(this.clientId, opening);
+    const held = this.#owner.input.takeHeld();
+    this.#owner.input.setBlocked(false);
+    const tunnel = new Tunnel(this.#context, this, this.clientId, upstream);
+    this.#tunnel = tunnel;
+    engine.resume(upstream);
+    if (held.length > 0) tunnel.onData(this.clientId, held);
+    if (early.length > 0) tunnel.onData(upstream, early);
+    if (this.#owner.clientEnded) tunnel.onEnd(this.clientId);
+  }
+
+  onTunnelEnd(tunnel: Tunnel, why: string): void {
+    const exchange = this.#exchange;
+    if (exchange !== undefined) {
+      exchange.bytesFromClient = tunnel.bytesFromClient;
+      exchange.bytesToClient = tunnel.bytesToClient;
+      if (why !== "ended") exchange.details = why;
+    }
+    this.#tunnel = undefined;
+    this.#endExchange();
+    this.#owner.onTunnelEnd();
+  }
+
+  // ── answers ──
+
+  #mustClose(): boolean {
+    const head = this.#head;
+    return head?.keepAlive !== true || head.method === "CONNECT" || this.#context.draining || this.#owner.clientEnded;
+  }
+
+  /** Answers a TRACE or OPTIONS whose hops are used up; true where it did (RFC 9110 §7.6.2). */
+  #answerHere(head: RequestHead): boolean {
+    const close = this.#mustClose() || !this.#owner.input.complete;
+    const answer = answerAsFinalRecipient(head, this.#answerOptions(close));
+    if (answer !== undefined) this.#answer(200, close, answer);
+    return answer !== undefined;
+  }
+
+  #answerOptions(close: boolean): AnswerOptions {
+    const head = this.#head;
+    const epochMs = this.#context.clock.epochMs();
+    return { close, minorVersion: head?.minorVersion ?? 1, head: head?.method === "HEAD", epochMs };
+  }
+
+  #answer(status: number, close: boolean, answer: Uint8Array): void {
+    if (this.#exchange !== undefined) this.#exchange.status = status;
+    this.onClientBytes(answer.length);
+    this.#context.outbox.add(this.clientId, answer);
+    this.#context.outbox.flush();
+    this.#endAnswer(!close);
+  }
+
+  #endAnswer(keepAlive: boolean): void {
+    this.#setDeadline(0);
+    this.#endExchange();
+    this.#head = undefined;
+    this.#owner.onAnswered(keepAlive);
+  }
+
+  /** Sets the deadline; 0 is none. */
+  #setDeadline(afterMs: number): void {
+    const { timers, clock } = this.#context;
+    timers.set(this, afterMs === 0 ? Infinity : clock.nowMs() + afterMs);
+  }
+
+  #startExchange(): Exchange {
+    const { clock } = this.#context;
+    this.#exchange ??= startExchange(this.#owner.client, clock.epochMs(), clock.nowMs());
+    return this.#exchange;
+  }
+
+  #noteError(error: ProxyError): void {
+    if (this.#exchange === undefined) return;
+    this.#exchange.error = error.code;
+    this.#exchange.details = error.message;
+  }
+
+  #endExchange(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    this.#exchange = undefined;
+    exchange.endMs = this.#context.clock.nowMs();
+    this.#context.record(exchange);
+  }
+}
+
+/** Reads a request-target in the form that its method asks for (RFC 9112 §3.2). Throws ProxyError. */
+function readTarget(head: RequestHead): { readonly target: Target; readonly originForm: string } {
+  if (head.method === "CONNECT") return { target: parseAuthorityForm(head.target), originForm: "" };
+  const { target, originForm, isBare } = parseAbsoluteForm(head.target);
+  return { target, originForm: isBare && head.method === "OPTIONS" ? "*" : originForm };
+}
