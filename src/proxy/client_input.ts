@@ -19,7 +19,7 @@ export interface InputOwner {
   onHead(head: RequestHead, complete: boolean): void;
   onBody(bytes: Uint8Array): void;
   onBodyEnd(trailers: Fields | undefined): void;
-  /** So many octets of the request in hand were read. */
+  /** So many octets of the request in hand were read; told before its head is. */
   onConsumed(count: number): void;
   /** What came is malformed; nothing more is read. */
   onFault(error: ProxyError): void;
@@ -124,9 +124,9 @@ export class ClientInput implements RequestSink {
         return NOTHING;
       }
       rest = rest.subarray(consumed);
+      this.#owner.onConsumed(consumed);
       if (this.#head !== undefined) this.#tellHead(this.#head);
       else if (this.#reader.state === "head") this.#owner.onHeadStarted();
-      this.#owner.onConsumed(consumed);
       if (consumed === 0) break;
     }
     return rest;

@@ -60,6 +60,8 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   #request: Request | undefined;
   #trailers: Fields | undefined;
   #upstream: SocketAddress | undefined;
+  /** Octets read of a request whose record has not begun. */
+  #uncounted = 0;
 
   constructor(context: ProxyContext, owner: PipelineOwner) {
     super();
@@ -117,9 +119,10 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#forward.checkUpload();
   }
 
-  /** Counts octets of the request in hand. */
+  /** Counts octets of the request in hand, or of the one that begins with them. */
   countFromClient(count: number): void {
-    if (this.#exchange !== undefined) this.#exchange.bytesFromClient += count;
+    if (this.#exchange === undefined) this.#uncounted += count;
+    else this.#exchange.bytesFromClient += count;
   }
 
   onClientDrain(): void {
@@ -361,8 +364,12 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   #startExchange(): Exchange {
     const { clock } = this.#context;
-    this.#exchange ??= startExchange(this.#owner.client, clock.epochMs(), clock.nowMs());
-    return this.#exchange;
+    if (this.#exchange !== undefined) return this.#exchange;
+    const exchange = startExchange(this.#owner.client, clock.epochMs(), clock.nowMs());
+    exchange.bytesFromClient = this.#uncounted;
+    this.#uncounted = 0;
+    this.#exchange = exchange;
+    return exchange;
   }
 
   #noteError(error: ProxyError): void {
