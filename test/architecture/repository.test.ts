@@ -51,6 +51,13 @@ describe("package-lock.json", () => {
   });
 });
 
+test("deno.lock has the exact versions of package.json (else: npx deno install)", async () => {
+  const { specifiers } = await Bun.file(new URL("deno.lock", ROOT)).json();
+  const all = { ...manifest.dependencies, ...manifest.devDependencies };
+  const wanted = Object.entries(all).map(([name, version]) => [`npm:${name}@${version}`, version]);
+  expect(specifiers).toEqual(Object.fromEntries(wanted));
+});
+
 test("package.json lets the runtimes' install scripts run, which npm 12 asks for", () => {
   expect(manifest.allowScripts).toEqual({ bun: true, deno: true });
 });
