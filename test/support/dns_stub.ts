@@ -65,19 +65,15 @@ export async function startDnsStub(): Promise<DnsStub> {
   let stopped = false;
 
   function answer(bytes: Uint8Array, transport: "udp" | "tcp", send: (message: Uint8Array) => void): void {
-    const question = readQuestion(bytes);
-    if (question === undefined) return;
-    const type = TYPE_NAMES[question.type] ?? String(question.type);
-    const query: StubQuery = { name: question.name, type, transport, edns: question.edns };
+    const query = readStubQuery(bytes, transport);
+    if (query === undefined) return;
     queries.push(query);
-    const name = question.name.toLowerCase();
-    const script = scripts.get(`${name} ${type}`) ?? scripts.get(name) ?? { failure: "NXDOMAIN" };
+    const name = query.name.toLowerCase();
+    const script = scripts.get(`${name} ${query.type}`) ?? scripts.get(name) ?? { failure: "NXDOMAIN" };
     const said = typeof script === "function" ? script(query) : script;
     for (const check of [...waiters]) check();
     if (said.silent === true) return;
-    const message = encodeAnswer(bytes, question, said, transport);
-    const sent = said.mangle === undefined ? message : said.mangle(message, bytes);
-    const messages = sent instanceof Uint8Array ? [sent] : sent;
+    const messages = encodeStubAnswer(bytes, said, transport);
     const timer = setTimeout(() => {
       timers.delete(timer);
       for (const each of messages) if (!stopped) send(each);
@@ -188,7 +184,18 @@ function readQuestion(bytes: Uint8Array): Question | undefined {
   return { name: labels.join("."), type: bytes[at + 1]! << 8 | bytes[at + 2]!, edns: additional > 0, end: at + 5 };
 }
 
-function encodeAnswer(query: Uint8Array, question: Question, said: StubAnswer, transport: "udp" | "tcp"): Uint8Array {
+/** Reads a query as the stub records it; undefined where it is none. */
+export function readStubQuery(query: Uint8Array, transport: "udp" | "tcp"): StubQuery | undefined {
+  const question = readQuestion(query);
+  if (question === undefined) return undefined;
+  const type = TYPE_NAMES[question.type] ?? String(question.type);
+  return { name: question.name, type, transport, edns: question.edns };
+}
+
+/** Makes the messages that the stub sends for a query, `silent` and `delayMs` aside; for tests with a transport of their own. */
+export function encodeStubAnswer(query: Uint8Array, said: StubAnswer, transport: "udp" | "tcp"): readonly Uint8Array[] {
+  const question = readQuestion(query);
+  if (question === undefined) throw new Error("Answering a DNS query: it has no question");
   const ttl = said.ttlSeconds ?? 60;
   const rcode = said.failure === undefined ? 0 : RCODES[said.failure];
   const truncated = said.truncated === true && transport === "udp";
@@ -206,7 +213,9 @@ function encodeAnswer(query: Uint8Array, question: Question, said: StubAnswer, t
   }
   const flags = 0x8180 | (truncated ? 0x0200 : 0) | rcode;
   const header = concat([query.subarray(0, 2), uint16(flags), uint16(1), uint16(records.length), uint16(0), uint16(0)]);
-  return concat([header, query.subarray(12, question.end), ...records]);
+  const message = concat([header, query.subarray(12, question.end), ...records]);
+  const sent = said.mangle === undefined ? message : said.mangle(message, query);
+  return sent instanceof Uint8Array ? [sent] : sent;
 }
 
 /** Encodes one resource record of class IN, owner uncompressed; for tests that build messages of their own. */
