@@ -1,0 +1,12 @@
+// Owns the list of commands.
+import { CHECK } from "./check.ts";
+import type { CommandSet } from "./command_line.ts";
+import { EXPLAIN } from "./explain.ts";
+import { RUN } from "./run.ts";
+
+/** Every command, in the order of help. */
+export const COMMAND_SET: CommandSet = {
+  commands: [RUN, CHECK, EXPLAIN],
+  fallback: RUN,
+  missing: ["manifest", "setup-network", "healthcheck", "suggest"],
+};

@@ -1,0 +1,54 @@
+// Owns the orderly end: what is waited for, how long, and what is cut. Reads no signal itself.
+import type { ProxyServer } from "../proxy/server.ts";
+
+/** The longest time of setTimeout(); a longer one would end at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The parts of a proxy that its end is made of. */
+export type Drainable = Pick<ProxyServer, "stopAccepting" | "whenEmpty" | "cut" | "openConnections">;
+
+/** How long each part of the end may take. */
+export interface DrainSettings {
+  /** Still accepting; 0 for none. */
+  readonly drainDelayMs: number;
+  /** For what is under way; 0 for no limit. */
+  readonly drainTimeoutMs: number;
+}
+
+/** How the end went. */
+export interface DrainReport {
+  readonly ended: "drained" | "drain timeout" | "second signal";
+  /** Requests and tunnels that were cut in the middle. */
+  readonly cut: number;
+}
+
+/** Ends a proxy: accepts for the delay, then waits for what is open, then cuts. `hurry` skips every wait. */
+export async function drainProxy(
+  proxy: Drainable,
+  settings: DrainSettings,
+  hurry: Promise<void>,
+): Promise<DrainReport> {
+  const hurried = hurry.then(() => "second signal" as const);
+  let ended: DrainReport["ended"] | undefined;
+  if (settings.drainDelayMs > 0) ended = await raceWithTimer(settings.drainDelayMs, undefined, [hurried]);
+  proxy.stopAccepting();
+  if (ended === undefined) {
+    const contestants = [proxy.whenEmpty().then(() => "drained" as const), hurried];
+    ended = settings.drainTimeoutMs > 0
+      ? await raceWithTimer(settings.drainTimeoutMs, "drain timeout", contestants)
+      : await Promise.race(contestants);
+  }
+  return { ended, cut: proxy.openConnections > 0 ? proxy.cut() : 0 };
+}
+
+async function raceWithTimer<T, U>(timeMs: number, atTimeout: U, contestants: readonly Promise<T>[]): Promise<T | U> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<U>((resolve) => {
+    timer = setTimeout(() => resolve(atTimeout), Math.min(timeMs, MAX_TIMER_MS));
+  });
+  try {
+    return await Promise.race([...contestants, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,253 @@
+// Owns the one table of options. Parsing, validation, --help and the environment all read it; nothing else names a
+// flag or a variable.
+import { DURATION } from "./duration.ts";
+import { LISTEN_ADDRESS, type ListenAddress, offOr, RESOLVER_ADDRESS } from "./socket_address.ts";
+import type { SocketAddress } from "../runtime/runtime.ts";
+import type { LogFormat } from "../observe/log_line.ts";
+import { anyText, BARE_FLAG, choice, listOf, ON_OFF, type ValueKind, wholeNumber } from "./value_kind.ts";
+
+/** Every command there is or will be. */
+export type CommandName = "run" | "check" | "explain" | "manifest" | "setup-network" | "healthcheck" | "suggest";
+
+/** One option: its flag, its variable, its kind of value, its default, and who takes it. */
+export interface Option<T> {
+  readonly flag: string;
+  /** The environment variable, or undefined for what only a flag says. */
+  readonly variable: string | undefined;
+  readonly kind: ValueKind<T>;
+  /** The value where nothing is given. */
+  readonly fallback: T;
+  /** The default as help says it. */
+  readonly fallbackText: string;
+  /** What it does, in one sentence for help. */
+  readonly help: string;
+  readonly commands: readonly CommandName[];
+  /** Whether a value asks for a part that this build is without; such a value ends the command. */
+  readonly isMissing?: (value: T) => boolean;
+  /** Whether help leaves it out, for as long as none of its values but the default is in this build. */
+  readonly hidden?: boolean;
+}
+
+/** Posix is a word that is known, but not told of while it is in no build. */
+const ENGINE: ValueKind<"auto" | "posix" | "portable"> = {
+  ...choice(["auto", "portable"]),
+  parse: choice(["auto", "posix", "portable"]).parse,
+};
+
+const RULE_COMMANDS = ["run", "check", "explain"] as const;
+
+/** The table. Its keys are the names that the program uses; times are in milliseconds. */
+export const OPTIONS = {
+  destination: option<string | undefined>({
+    flag: "--destination",
+    variable: "EGRESS_HTTP_PROXY_DESTINATION",
+    kind: anyText("TEXT"),
+    fallback: undefined,
+    fallbackText: "none; either this or a file is required",
+    help: "The rules as text, one a line",
+    commands: RULE_COMMANDS,
+  }),
+  destinationFile: option<string | undefined>({
+    flag: "--destination-file",
+    variable: "EGRESS_HTTP_PROXY_DESTINATION_FILE",
+    kind: anyText("PATH"),
+    fallback: undefined,
+    fallbackText: "none",
+    help: "The file with the rules, read again on SIGHUP",
+    commands: RULE_COMMANDS,
+  }),
+  listen: option<ListenAddress>({
+    flag: "--listen",
+    variable: "EGRESS_HTTP_PROXY_LISTEN",
+    kind: LISTEN_ADDRESS,
+    fallback: { address: undefined, port: 8080 },
+    fallbackText: ":8080, every address",
+    help: "Where clients connect; port 0 picks a free one",
+    commands: ["run"],
+  }),
+  admin: option<ListenAddress | undefined>({
+    flag: "--admin",
+    variable: "EGRESS_HTTP_PROXY_ADMIN",
+    kind: offOr(LISTEN_ADDRESS),
+    fallback: undefined,
+    fallbackText: "off",
+    help: "Where health, readiness and metrics are served",
+    commands: ["run", "healthcheck"],
+    isMissing: (value) => value !== undefined,
+    hidden: true,
+  }),
+  reportOnly: option<boolean>({
+    flag: "--report-only",
+    variable: "EGRESS_HTTP_PROXY_REPORT_ONLY",
+    kind: ON_OFF,
+    fallback: false,
+    fallbackText: "off",
+    help: "Allow what '*' would allow, and log what the rules would have denied",
+    commands: ["run"],
+  }),
+  engine: option<"auto" | "posix" | "portable">({
+    flag: "--engine",
+    variable: "EGRESS_HTTP_PROXY_ENGINE",
+    kind: ENGINE,
+    fallback: "auto",
+    fallbackText: "auto, the fastest that works here",
+    help: "How sockets are driven",
+    commands: ["run"],
+    isMissing: (value) => value === "posix",
+  }),
+  workers: option<number | "auto">({
+    flag: "--workers",
+    variable: "EGRESS_HTTP_PROXY_WORKERS",
+    kind: numberOrAuto(1, 1024),
+    fallback: 1,
+    fallbackText: "1",
+    help: "How many threads relay; auto is one for each CPU that this process may use",
+    commands: ["run"],
+    isMissing: (value) => value !== 1,
+    hidden: true,
+  }),
+  resolvers: option<readonly SocketAddress[] | undefined>({
+    flag: "--resolver",
+    variable: "EGRESS_HTTP_PROXY_RESOLVER",
+    kind: listOf(RESOLVER_ADDRESS),
+    fallback: undefined,
+    fallbackText: "those of /etc/resolv.conf",
+    help: "A name server to ask",
+    commands: ["run", "explain"],
+  }),
+  connectTimeoutMs: option<number>({
+    flag: "--connect-timeout",
+    variable: "EGRESS_HTTP_PROXY_CONNECT_TIMEOUT",
+    kind: DURATION,
+    fallback: 10_000,
+    fallbackText: "10s",
+    help: "The most time for name resolution and dialling together",
+    commands: ["run", "explain"],
+  }),
+  headerTimeoutMs: option<number>({
+    flag: "--header-timeout",
+    variable: "EGRESS_HTTP_PROXY_HEADER_TIMEOUT",
+    kind: DURATION,
+    fallback: 10_000,
+    fallbackText: "10s",
+    help: "The most time for a whole request head to arrive",
+    commands: ["run"],
+  }),
+  idleTimeoutMs: option<number>({
+    flag: "--idle-timeout",
+    variable: "EGRESS_HTTP_PROXY_IDLE_TIMEOUT",
+    kind: DURATION,
+    fallback: 3_600_000,
+    fallbackText: "1h",
+    help: "The most time without a byte either way on a tunnel",
+    commands: ["run"],
+  }),
+  responseTimeoutMs: option<number>({
+    flag: "--response-timeout",
+    variable: "EGRESS_HTTP_PROXY_RESPONSE_TIMEOUT",
+    kind: DURATION,
+    fallback: 300_000,
+    fallbackText: "5m",
+    help: "The most time until the first byte of a response",
+    commands: ["run"],
+  }),
+  drainDelayMs: option<number>({
+    flag: "--drain-delay",
+    variable: "EGRESS_HTTP_PROXY_DRAIN_DELAY",
+    kind: DURATION,
+    fallback: 0,
+    fallbackText: "0s",
+    help: "How long it still accepts after SIGTERM",
+    commands: ["run"],
+  }),
+  drainTimeoutMs: option<number>({
+    flag: "--drain-timeout",
+    variable: "EGRESS_HTTP_PROXY_DRAIN_TIMEOUT",
+    kind: DURATION,
+    fallback: 25_000,
+    fallbackText: "25s",
+    help: "How long open requests and tunnels may then take to end",
+    commands: ["run"],
+  }),
+  maxConnections: option<number | undefined>({
+    flag: "--max-connections",
+    variable: "EGRESS_HTTP_PROXY_MAX_CONNECTIONS",
+    kind: wholeNumber(1, 10_000_000),
+    fallback: undefined,
+    fallbackText: "what the limit of open files allows",
+    help: "The most client connections at once",
+    commands: ["run"],
+  }),
+  logFormat: option<LogFormat | undefined>({
+    flag: "--log-format",
+    variable: "EGRESS_HTTP_PROXY_LOG_FORMAT",
+    kind: choice(["json", "text"]),
+    fallback: undefined,
+    fallbackText: "text on a terminal, else json",
+    help: "How log lines are written",
+    commands: ["run"],
+  }),
+  logLevel: option<"trace" | "debug" | "info" | "warn" | "error">({
+    flag: "--log-level",
+    variable: "EGRESS_HTTP_PROXY_LOG_LEVEL",
+    kind: choice(["trace", "debug", "info", "warn", "error"], { warning: "warn" }),
+    fallback: "info",
+    fallbackText: "info",
+    help: "The least level of the lines that are no access lines",
+    commands: ["run"],
+  }),
+  accessLog: option<"on" | "denied" | "off">({
+    flag: "--access-log",
+    variable: "EGRESS_HTTP_PROXY_ACCESS_LOG",
+    kind: choice(["on", "denied", "off"]),
+    fallback: "on",
+    fallbackText: "on",
+    help: "Which requests and tunnels are logged",
+    commands: ["run"],
+  }),
+  json: option<boolean>({
+    flag: "--json",
+    variable: undefined,
+    kind: BARE_FLAG,
+    fallback: false,
+    fallbackText: "off",
+    help: "Print one JSON object, for machines",
+    commands: ["check", "explain"],
+  }),
+  format: option<"text" | "squid">({
+    flag: "--format",
+    variable: undefined,
+    kind: choice(["text", "squid"]),
+    fallback: "text",
+    fallbackText: "text",
+    help: "How to print the rules; squid prints them as squid's acl and http_access lines",
+    commands: ["check"],
+  }),
+} as const;
+
+/** The program's name of an option. */
+export type OptionName = keyof typeof OPTIONS;
+
+/** A value for every option. */
+export type Settings = {
+  readonly [N in OptionName]: (typeof OPTIONS)[N] extends Option<infer T> ? T : never;
+};
+
+/** The options that a command takes, in the table's order. */
+export function optionsOf(command: CommandName): readonly [OptionName, Option<unknown>][] {
+  const all = Object.entries(OPTIONS) as [OptionName, Option<unknown>][];
+  return all.filter(([, option]) => option.commands.includes(command));
+}
+
+function option<T>(row: Option<T>): Option<T> {
+  return row;
+}
+
+function numberOrAuto(least: number, most: number): ValueKind<number | "auto"> {
+  const number = wholeNumber(least, most);
+  return {
+    placeholder: "N|auto",
+    expected: `${number.expected}, or 'auto'`,
+    parse: (text) => text === "auto" ? { value: "auto" } : number.parse(text),
+  };
+}

@@ -1,0 +1,72 @@
+// Owns where the rules come from, a text or a file, and their way from there to a compiled policy. All that is wrong
+// with them is reported at once. Watches nothing: whoever wants them again asks again.
+import { formatQuotedText } from "../address/quoted_text.ts";
+import { UsageError } from "../errors.ts";
+import { analyseRules } from "../policy/analyse.ts";
+import { parseRules } from "../policy/parse_rules.ts";
+import { Policy } from "../policy/policy.ts";
+import type { RuleProblem } from "../policy/rule_problem.ts";
+import type { Files } from "../runtime/runtime.ts";
+import { OPTIONS } from "./options.ts";
+import type { GivenSettings } from "./settings.ts";
+
+/** Where the rules are: the text itself, or a file. */
+export type RuleSource =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "file"; readonly path: string };
+
+/** What was made of a rule text. A policy is there only where nothing is wrong. */
+export interface ReadRules {
+  readonly policy: Policy | undefined;
+  readonly errors: readonly RuleProblem[];
+  readonly warnings: readonly RuleProblem[];
+}
+
+const NO_RULES = `No ${OPTIONS.destination.variable} specified`;
+
+/** Finds the source that the settings name. Throws UsageError where there is none, or where there are two of equal right. */
+export function findRuleSource({ settings, sourceOf }: GivenSettings): RuleSource {
+  const textFrom = sourceOf("destination");
+  const fileFrom = sourceOf("destinationFile");
+  if (textFrom !== "default" && textFrom === fileFrom) {
+    const key = textFrom === "flag" ? "flag" : "variable";
+    const names = `${OPTIONS.destination[key]} and ${OPTIONS.destinationFile[key]}`;
+    throw new UsageError([`Cannot use both ${names}: the rules come from one of them`]);
+  }
+  const path = settings.destinationFile;
+  if (path !== undefined && textFrom !== "flag") {
+    if (path === "") throw new UsageError([`Bad value '' for ${OPTIONS.destinationFile.flag}: expected a path`]);
+    return { kind: "file", path };
+  }
+  if (settings.destination === undefined) throw new UsageError([NO_RULES]);
+  return { kind: "text", text: settings.destination };
+}
+
+/** Reads and parses the rules. Throws UsageError where there is no text to parse; faults in a text are returned. */
+export async function readRules(source: RuleSource, files: Files): Promise<ReadRules> {
+  const { rules, errors, warnings } = parseRules(await readRuleText(source, files));
+  if (errors.length > 0) return { policy: undefined, errors, warnings };
+  const policy = Policy.compile(rules);
+  const all = [...warnings, ...analyseRules(rules, policy)].sort((one, other) => one.line - other.line);
+  return { policy, errors, warnings: all };
+}
+
+/** Formats a fault of the rules as its one line. */
+export function formatRuleError({ line, message }: RuleProblem): string {
+  return line === 0 ? message : `line ${line}: ${message}`;
+}
+
+/** Reads the rule text alone. Throws UsageError where there is none to read. */
+export async function readRuleText(source: RuleSource, files: Files): Promise<string> {
+  if (source.kind === "text") return source.text;
+  const shownPath = formatQuotedText(source.path);
+  let text: string | undefined;
+  try {
+    text = await files.readText(source.path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError([`Cannot read the rules from ${shownPath}: ${formatQuotedText(reason).slice(1, -1)}`]);
+  }
+  if (text === undefined) throw new UsageError([`Cannot read the rules from ${shownPath}: there is no such file`]);
+  return text;
+}

@@ -1,0 +1,18 @@
+// Owns the process: finds the runtime, hands it to the command line, ends with its exit code. It alone exits.
+import process from "node:process";
+import { reportInternalError, runCommand } from "./cli/cli.ts";
+import { detectRuntime } from "./runtime/detect.ts";
+
+// For an end that nobody saw coming, such as a loop with nothing left to wait for: never success.
+process.exitCode = 1;
+
+try {
+  const runtime = await detectRuntime();
+  // One connection's fault must not end the others: it is told, and the proxy goes on.
+  process.on("uncaughtException", (error) => reportInternalError(runtime.process, error));
+  process.on("unhandledRejection", (reason) => reportInternalError(runtime.process, reason));
+  process.exit(await runCommand(runtime));
+} catch (error) {
+  process.stderr.write(`egress-http-proxy: internal error: ${error instanceof Error ? error.message : error}\n`);
+  process.exit(1);
+}
