@@ -73,7 +73,7 @@ options=(
   --target="$bun_target"
   --minify
   --sourcemap=inline
-  # Halves the time to start (27 to 14 ms for this program's libraries) for 2 MB.
+  # Brings the time from start to listening from 77 to 30 ms, for 3 MB.
   --bytecode
   --format=esm
   # What lies in the working directory must not change what the proxy does.

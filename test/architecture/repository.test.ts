@@ -51,7 +51,7 @@ describe("package-lock.json", () => {
   });
 });
 
-test("deno.lock has the exact versions of package.json (else: npx deno install)", async () => {
+test("deno.lock has the exact versions of package.json (else: npx deno install --lockfile-only)", async () => {
   const { specifiers } = await Bun.file(new URL("deno.lock", ROOT)).json();
   const all = { ...manifest.dependencies, ...manifest.devDependencies };
   const wanted = Object.entries(all).map(([name, version]) => [`npm:${name}@${version}`, version]);
