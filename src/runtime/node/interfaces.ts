@@ -1,0 +1,15 @@
+// Owns which addresses are this machine's.
+import { networkInterfaces } from "node:os";
+import { IpAddress } from "../../address/ip_address.ts";
+
+/** The addresses of this machine's interfaces, read afresh, each once. */
+export function localAddresses(): readonly IpAddress[] {
+  const found = new Map<string, IpAddress>();
+  for (const entries of Object.values(networkInterfaces())) {
+    for (const entry of entries ?? []) {
+      const address = IpAddress.parse(entry.address.replace(/%.*$/, "")); // Some give a link-local address its zone.
+      if (address !== undefined) found.set(address.text, address);
+    }
+  }
+  return [...found.values()];
+}

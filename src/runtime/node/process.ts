@@ -1,0 +1,43 @@
+// Owns the process around the program, by the node: modules that both runtimes have.
+import { isatty } from "node:tty";
+import process from "node:process";
+import type { Process } from "../runtime.ts";
+import { readFileLimit } from "./file_limit.ts";
+import { localAddresses } from "./interfaces.ts";
+import { Output } from "./output.ts";
+
+const STDOUT_FD = 1;
+const STDERR_FD = 2;
+
+/** Makes the process as the program sees it. `args` are those behind the executable or script. */
+export function createProcess(args: readonly string[]): Process {
+  const stdout = new Output(STDOUT_FD);
+  const stderr = new Output(STDERR_FD);
+  return {
+    args,
+    env: { ...process.env },
+    stdoutIsTerminal: isatty(STDOUT_FD),
+    writeStdout: (text) => stdout.write(text),
+    writeStderr(text) {
+      stderr.write(text);
+    },
+    async flush() {
+      await Promise.all([stdout.flush(), stderr.flush()]);
+    },
+    readStdin,
+    onSignal(signal, handler) {
+      process.on(signal, handler);
+    },
+    localAddresses,
+    fileLimit: () => Promise.resolve(readFileLimit()),
+  };
+}
+
+async function readStdin(): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of process.stdin) {
+    text += typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
