@@ -6,6 +6,7 @@ interface Step {
   readonly name: string;
   readonly title: string;
   readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface Counts {
@@ -16,6 +17,8 @@ interface Counts {
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const BIN = `${ROOT}node_modules/.bin`;
+const BUN_TEST = [`${BIN}/bun`, "--no-env-file", "test"];
+const SHORT = "--timeout=20000";
 
 const STEPS: readonly Step[] = [
   { name: "setup", title: "Programs that tests drive", command: ["./test/setup_packages.sh"] },
@@ -35,18 +38,30 @@ const STEPS: readonly Step[] = [
   {
     name: "unit",
     title: "Unit, architecture, contract and behaviour tests (bun test)",
-    command: [`${BIN}/bun`, "--no-env-file", "test", "--timeout=20000", "--path-ignore-patterns=test/e2e/**", "./test"],
+    command: [...BUN_TEST, SHORT, "--path-ignore-patterns=test/e2e/**", "./test"],
   },
   {
     name: "deno",
     title: "Contract tests on Deno (deno test)",
     command: [`${BIN}/deno`, "test", "--no-check", "-A", ...files("test/**/*.deno.ts")],
   },
+  {
+    name: "behaviour-deno",
+    title: "Behaviour on Deno (bun test against deno run)",
+    command: [...BUN_TEST, SHORT, "./test/behaviour"],
+    env: { EGRESS_TEST_TARGET: "deno" },
+  },
   { name: "compile", title: "Executable and root file system (compile.sh)", command: ["./compile.sh"] },
   {
+    name: "behaviour-executable",
+    title: "Behaviour of the executable (bun test)",
+    command: [...BUN_TEST, SHORT, "./test/behaviour"],
+    env: { EGRESS_TEST_TARGET: "executable" },
+  },
+  {
     name: "e2e",
-    title: "End-to-end tests (bun test)",
-    command: [`${BIN}/bun`, "--no-env-file", "test", "--timeout=120000", "./test/e2e"],
+    title: "End to end: real clients, root file system, image (bun test)",
+    command: [...BUN_TEST, "--timeout=120000", "./test/e2e"],
   },
 ];
 
@@ -61,7 +76,7 @@ async function runStep(step: Step, counts: Counts): Promise<boolean> {
   const before = counts.failed;
   const child = Bun.spawn([...step.command], {
     cwd: ROOT,
-    env: childEnv(),
+    env: { ...childEnv(), ...step.env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -5,7 +5,8 @@ set -u
 
 # program:package
 wanted="curl:curl wget:wget git:git python3:python3 openssl:openssl unshare:util-linux setpriv:util-linux
-readelf:binutils buildah:buildah"
+readelf:binutils buildah:buildah ip:iproute2 squid:squid"
+PATH=$PATH:/usr/sbin:/sbin
 
 missing=""
 packages=""
@@ -30,7 +31,8 @@ fi
 
 echo "Installing:$packages (TEST_PACKAGES=off prevents it)"
 log=$(mktemp)
-export DEBIAN_FRONTEND=noninteractive
+# A run level of 1 keeps a package's daemon from being started: tests start their own.
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 if ! { apt-get update -qq && apt-get install -qq -y --no-install-recommends $packages; } </dev/null >"$log" 2>&1; then
   tail -n 5 "$log"
   # One package that is not to be had must not keep the others away.

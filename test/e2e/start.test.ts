@@ -1,0 +1,67 @@
+// Starts the program in the ways that README.md names, with its environment as a pod has it, and ends it by SIGTERM.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { startChild } from "../support/child_process.ts";
+import { Proxy } from "../support/launcher.ts";
+import { LogLines } from "../support/log_lines.ts";
+import { OK_ANSWER, Origin } from "../support/origin.ts";
+import { connectRaw } from "../support/raw_client.ts";
+import { compiled } from "../support/requirements.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const BIN = `${ROOT}node_modules/.bin`;
+
+const { tasks } = await Bun.file(`${ROOT}deno.json`).json();
+const readme = await Bun.file(`${ROOT}README.md`).text();
+const NOT_COMPILED = await compiled();
+if (NOT_COMPILED !== undefined) console.log(`The executable skipped: ${NOT_COMPILED}`);
+
+const WAYS = [
+  { name: "npm start", command: ["npm", "--prefix", ROOT, "start", "--silent"], runtime: /^bun / },
+  {
+    name: "deno run with the permissions of README.md",
+    command: ["sh", "-c", `cd '${ROOT}' && PATH='${BIN}':$PATH exec ${tasks.start}`],
+    runtime: /^deno /,
+  },
+  {
+    name: "the executable",
+    command: [`${ROOT}dist/egress-http-proxy`],
+    runtime: /^bun /,
+    skip: NOT_COMPILED !== undefined,
+  },
+];
+
+describe("started by", () => {
+  let origin: Origin;
+  beforeAll(async () => {
+    origin = await Origin.start({ answer: OK_ANSWER });
+  });
+  afterAll(async () => {
+    await origin[Symbol.asyncDispose]();
+  });
+
+  for (const { name, command, runtime, skip } of WAYS) {
+    test.skipIf(skip ?? false)(`${name}, it proxies and ends by SIGTERM with exit code 0`, async () => {
+      const lines = new LogLines();
+      const env = { EGRESS_HTTP_PROXY_DESTINATION: "127.0.0.0/8\n", EGRESS_HTTP_PROXY_LISTEN: "127.0.0.1:0" };
+      const proxy = new Proxy(startChild(command, env, lines), lines);
+      try {
+        const start = await proxy.ready();
+        expect(String(start.runtime)).toMatch(runtime);
+        await using client = await connectRaw(proxy);
+        await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+        expect((await client.readResponse()).raw).toMatch(/^HTTP\/1\.1 200 /);
+        proxy.signal("SIGTERM");
+        expect(await proxy.exited).toBe(0);
+        expect(lines.faults).toEqual([]);
+        expect(lines.stderr).toBe("");
+      } finally {
+        await proxy.stop();
+      }
+    });
+  }
+
+  test("no other line than README.md has", () => {
+    const line: string = tasks.start;
+    expect({ line, inReadme: readme.split("\n").includes(line) }).toEqual({ line, inReadme: true });
+  });
+});
