@@ -60,7 +60,7 @@ describe("started by", () => {
     });
   }
 
-  test("no other line than README.md has", () => {
+  test("the Deno task is the line in README.md", () => {
     const line: string = tasks.start;
     expect({ line, inReadme: readme.split("\n").includes(line) }).toEqual({ line, inReadme: true });
   });
