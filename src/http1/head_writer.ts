@@ -10,9 +10,14 @@ import { COLON, OCTET_CLASS, SP, TOKEN } from "./octets.ts";
  */
 export class HeadWriter {
   readonly #buffer = new OctetBuffer();
+  // Fields that lie side by side in the section they came from are copied as one range: [start, end) is the one at hand.
+  #source: Fields | undefined;
+  #start = 0;
+  #end = 0;
 
   /** Begins a head by its start line, without CRLF. The view that `end()` gave is void. */
   begin(startLine: string): void {
+    this.#source = undefined;
     this.#buffer.clear();
     this.#buffer.text(startLine);
     this.#buffer.crlf();
@@ -26,6 +31,7 @@ export class HeadWriter {
       }
     }
     if (name === "") throw new Error("Cannot write a field: its name is empty");
+    this.#copyRange();
     this.#buffer.text(name);
     this.#buffer.octet(COLON);
     this.#buffer.octet(SP);
@@ -35,8 +41,14 @@ export class HeadWriter {
 
   /** Adds one field as it was received, octet for octet, but for blanks behind the value. A reader has checked it. */
   copy(fields: Fields, index: number): void {
-    this.#buffer.append(fields.octets, fields.nameStart(index), fields.valueEnd(index));
-    this.#buffer.crlf();
+    const start = fields.nameStart(index);
+    // Two octets between a value and the next name are the CRLF that is due there; blanks would make more of them.
+    if (this.#source !== fields || start !== this.#end + 2) {
+      this.#copyRange();
+      this.#source = fields;
+      this.#start = start;
+    }
+    this.#end = fields.valueEnd(index);
   }
 
   /** Adds every field that is not marked by 1 in `marks` (see `hopByHop`), in order. */
@@ -46,6 +58,7 @@ export class HeadWriter {
 
   /** Ends the head: a view on the reused buffer, valid until the next `begin()` or `append()`. */
   end(): Uint8Array {
+    this.#copyRange();
     this.#buffer.crlf();
     return this.#buffer.view();
   }
@@ -54,5 +67,12 @@ export class HeadWriter {
   append(bytes: Uint8Array): Uint8Array {
     this.#buffer.append(bytes, 0, bytes.length);
     return this.#buffer.view();
+  }
+
+  #copyRange(): void {
+    if (this.#source === undefined) return;
+    this.#buffer.append(this.#source.octets, this.#start, this.#end);
+    this.#buffer.crlf();
+    this.#source = undefined;
   }
 }

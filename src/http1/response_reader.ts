@@ -64,12 +64,12 @@ export class ResponseReader {
     return this.#state;
   }
 
-  /** Makes ready for the response to a request of this method, and forgets all that came before: after a fault or a cut, the caller has another connection. */
+  /** Makes ready for the response to a request of this method. Only before the first one or behind a whole one: another connection wants another reader. */
   begin(requestMethod: string): void {
+    if (this.#state !== "done") throw new Error(`Cannot begin the next response: the reader is ${this.#state}`);
     this.#state = "idle";
     this.#requestMethod = requestMethod;
     this.#interimCount = 0;
-    this.#fault = undefined;
     this.#head.reset();
   }
 
