@@ -27,7 +27,8 @@ const UNDERSCORE = 0x5f;
  * would be rule syntax in what is made from logs).
  */
 export function parseHost(text: string): Host {
-  if (isPlainName(text)) return { kind: "name", name: text };
+  const plain = foldPlainName(text);
+  if (plain !== undefined) return { kind: "name", name: plain };
   const host = normaliseOctets(text);
   if (typeof host === "string") {
     throw new ProxyError("http_request_error", `Cannot read host ${formatQuotedOctets(text)}: ${host}`);
@@ -40,7 +41,7 @@ export function parseHost(text: string): Host {
  * Whatever would be an address in any spelling is an error, and so is a hyphen in front, which is a list bullet gone astray.
  */
 export function parseRuleName(text: string): string | { readonly error: string } {
-  const host = isPlainName(text) ? text : normaliseName(text);
+  const host = foldPlainName(text) ?? normaliseName(text);
   if (typeof host !== "string") {
     if ("error" in host) return host;
     return { error: "it is another spelling of an IPv4 address, write four decimal numbers" };
@@ -93,6 +94,15 @@ function normaliseName(text: string): string | IpAddress | { readonly error: str
   // Mapping can produce ASCII that was not in the text: U+FF0A becomes an asterisk.
   const mappedFault = findForbidden(name);
   return mappedFault === undefined ? name : { error: mappedFault };
+}
+
+/** The normal form of a name that needs no more than lower case and the loss of one trailing dot; undefined for all else. */
+function foldPlainName(text: string): string | undefined {
+  if (isPlainName(text)) return text;
+  if (!/^[A-Za-z0-9._-]+$/.test(text)) return undefined;
+  const folded = text.toLowerCase();
+  const name = folded.endsWith(".") ? folded.slice(0, -1) : folded;
+  return isPlainName(name) ? name : undefined;
 }
 
 /** Whether the text is its own normal form for certain, so that the URL class has no say in it. */

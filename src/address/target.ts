@@ -57,8 +57,8 @@ export function parseAbsoluteForm(text: string): AbsoluteTarget {
   const start = "http://".length;
   const end = findAuthorityEnd(text, start);
   checkPathOctets(text, end);
-  const target = parseAuthority(text.slice(start, end), 80);
   const rest = text.slice(end);
+  const target = parseAuthority(text.slice(start, end), 80, rest);
   return {
     target,
     originForm: rest.startsWith("/") ? rest : `/${rest}`,
@@ -76,21 +76,30 @@ export function parseTargetArgument(text: string): Target {
   if (bareAddress !== undefined) return makeTarget({ kind: "address", address: bareAddress }, 443, undefined);
   const octets = toOctets(text);
   const scheme = octets.includes("://") ? (SCHEME.exec(octets)?.[1] ?? "").toLowerCase() : undefined;
-  if (scheme === undefined) return parseAuthority(octets, 443);
+  if (scheme === undefined) return parseAuthority(octets, 443, "");
   const defaultPort = DEFAULT_PORTS.get(scheme);
   if (defaultPort === undefined) throw malformed("a URL to explain begins with http://, https://, ws:// or wss://");
   const start = octets.indexOf("://") + 3;
-  return parseAuthority(octets.slice(start, findAuthorityEnd(octets, start)), defaultPort);
+  const end = findAuthorityEnd(octets, start);
+  return parseAuthority(octets.slice(start, end), defaultPort, octets.slice(end));
 }
 
-/** An authority whose port may be empty or missing. */
-function parseAuthority(text: string, defaultPort: number): Target {
+/** An authority whose port may be empty or missing; `rest` is what stands behind it. */
+function parseAuthority(text: string, defaultPort: number, rest: string): Target {
   // Neither looked into nor repeated: RFC 9110 §4.2.4 treats user information from elsewhere as an error.
   if (text.includes("@")) throw malformed("user information is not allowed in the target");
-  const { hostText, portText } = splitAuthority(text);
-  const host = parseHost(hostText);
-  const port = portText === undefined || portText === "" ? defaultPort : parsePort(portText);
-  return makeTarget(host, port, defaultPort);
+  try {
+    const { hostText, portText } = splitAuthority(text);
+    const host = parseHost(hostText);
+    const port = portText === undefined || portText === "" ? defaultPort : parsePort(portText);
+    return makeTarget(host, port, defaultPort);
+  } catch (error) {
+    // A password with "/" or "?" in it ends the authority early: what looks like host and port may be its beginning.
+    if (rest.includes("@")) {
+      throw malformed("it has no valid host before the path, and user information is not allowed");
+    }
+    throw error;
+  }
 }
 
 function makeTarget(host: Host, port: number, defaultPort: number | undefined): Target {

@@ -23,7 +23,7 @@ const SUSPECTS: readonly Suspect[] = [
   { pattern: /^\*$/, why: "'*' cannot be denied, what no rule matches is denied anyway" },
   { pattern: /^[A-Za-z][A-Za-z0-9+.-]*:\/\//, why: (found) => `write the host without ${found[0]}` },
   {
-    pattern: /[^\S \t\n]|(?! )[\p{C}\p{Z}]/u,
+    pattern: /(?![ \t])[\p{C}\p{Z}]/u,
     why: (found) => `the character ${formatQuotedText(found[0])} is not allowed`,
   },
   { pattern: /#/, why: "a comment needs a line of its own" },
@@ -40,7 +40,8 @@ const SUSPECTS: readonly Suspect[] = [
     why: "'*.' goes before a name, an address range is written with a prefix length, as in 10.0.0.0/8",
   },
   { pattern: /\*(?=.)(?!\.)|(?<=.)\*/, why: "'*' stands alone, or as '*.' before a name, as in *.example.com" },
-  { pattern: /^\./, why: (_found, text) => `write *${text} for a name and all names under it` },
+  { pattern: /^\*\.$/, why: "a name must follow '*.'" },
+  { pattern: /^\.(?=[^.])/, why: (_found, text) => `write *${text} for a name and all names under it` },
   { pattern: /(?<=\/)-.*|(?<=\/)\+.*/, why: "prefix length must be plain digits" },
 ];
 
@@ -61,11 +62,11 @@ export function explainBadDestination(text: string): BadDestination {
 
 function explainRange(addressText: string, lengthText: string): BadDestination {
   const lengthIndex = addressText.length + 1;
+  if (/^[0-9]+(?:\.[0-9]+){3}$/.test(lengthText)) {
+    return { why: "write a prefix length instead of a netmask, as in 10.0.0.0/8", index: lengthIndex };
+  }
   const why = explainPrefixLength(addressText, lengthText);
   if (why !== undefined) return { why, index: lengthIndex };
-  if (/^[0-9]+(?:\.[0-9]+){3}$/.test(lengthText)) {
-    return { why: "write a prefix length instead of a netmask", index: lengthIndex };
-  }
   if (addressText.includes(":")) return { why: "what stands before the '/' is not an IPv6 address", index: 0 };
   if (DOTTED_NUMBERS.test(addressText)) return { why: explainNumbers(addressText), index: 0 };
   return { why: "paths are not part of a rule", index: addressText.length };

@@ -52,31 +52,36 @@ function squidValue(destination: string): string | undefined {
 }
 
 /**
- * Reads lines as the shell's `read` without -r does from a here-string: a backslash keeps the next character from being
- * trimmed and vanishes, before a line end it joins the lines, and what it joins to the end of the text is never read.
+ * Reads lines as the shell's `read NAME` without -r does from a here-string: blanks around a line go; a backslash makes
+ * the next character part of a word and vanishes, before a line end it joins the lines, and what it joins to the end of
+ * the text is never read. An escaped blank at the end stays only where the line is one word.
  */
 function* readShellLines(text: string): Generator<string> {
   let line = "";
-  /** The length of `line` that must stay: up to its last character that is not an unescaped blank. */
-  let keep = 0;
+  /** The length of the first word, once a blank has ended it. */
+  let wordLength: number | undefined;
+  let isOneWord = true;
   for (let i = 0; i <= text.length; i++) {
-    const character = i < text.length ? text[i] ?? "" : "\n";
-    if (character === "\\") {
-      const isLast = i + 1 >= text.length;
-      const next = isLast ? "\n" : text[++i] ?? "";
-      if (isLast) return;
-      if (next === "\n") continue;
-      line += next;
-      keep = line.length;
-    } else if (character === "\n") {
-      yield line.slice(0, keep);
+    let character = i < text.length ? text[i] ?? "" : "\n";
+    const isEscaped = character === "\\";
+    if (isEscaped) {
+      i++;
+      if (i >= text.length) return;
+      character = text[i] ?? "";
+      if (character === "\n") continue;
+    }
+    if (character === "\n") {
+      yield isOneWord ? line.slice(0, wordLength) : line.replace(/[ \t]+$/, "");
       line = "";
-      keep = 0;
-    } else if (character === " " || character === "\t") {
-      if (line !== "") line += character;
-    } else {
+      wordLength = undefined;
+      isOneWord = true;
+    } else if (!isEscaped && (character === " " || character === "\t")) {
+      if (line === "") continue;
+      wordLength ??= line.length;
       line += character;
-      keep = line.length;
+    } else {
+      if (wordLength !== undefined) isOneWord = false;
+      line += character;
     }
   }
 }
