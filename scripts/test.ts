@@ -106,19 +106,26 @@ function childEnv(): Record<string, string> {
 
 async function passOn(stream: ReadableStream<Uint8Array>, counts: Counts): Promise<void> {
   let rest = "";
+  let heading = "";
+  const passOnLine = (line: string) => {
+    count(line, counts);
+    // A passing test is counted, not listed, nor is a file of nothing else: what failed or was skipped is looked for.
+    if (line === "" || line.startsWith("(pass) ")) return;
+    if (/^\S+\.test\.ts:$/.test(line)) {
+      heading = line;
+      return;
+    }
+    if (heading !== "") console.log(heading);
+    heading = "";
+    console.log(line);
+  };
   const decoder = new TextDecoder();
   for await (const bytes of stream) {
     const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
-    for (const line of lines) passOnLine(line, counts);
+    for (const line of lines) passOnLine(line);
   }
-  if (rest !== "") passOnLine(rest, counts);
-}
-
-function passOnLine(line: string, counts: Counts): void {
-  count(line, counts);
-  // A passing test is counted, not listed: what failed or was skipped is what one looks for.
-  if (!line.startsWith("(pass) ")) console.log(line);
+  if (rest !== "") passOnLine(rest);
 }
 
 function count(line: string, counts: Counts): void {
