@@ -18,6 +18,8 @@ export interface Endpoint {
   onEnd(id: ConnectionId): void;
   onDrain(id: ConnectionId): void;
   onClose(id: ConnectionId, reset: boolean): void;
+  /** Of a tunnel alone: the engine's relay is over. */
+  onJoinEnd?(broken: ConnectionId | undefined): void;
 }
 
 /** Who waits for a name. */

@@ -303,9 +303,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     const tunnel = new Tunnel(this.#context, this, this.clientId, upstream);
     this.#tunnel = tunnel;
     engine.resume(upstream);
-    if (held.length > 0) tunnel.onData(this.clientId, held);
-    if (early.length > 0) tunnel.onData(upstream, early);
-    if (this.#owner.clientEnded) tunnel.onEnd(this.clientId);
+    tunnel.start(held, early, this.#owner.clientEnded);
   }
 
   onTunnelEnd(tunnel: Tunnel, why: string): void {

@@ -187,6 +187,13 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     this.#afterEvent();
   }
 
+  onJoinEnd(one: ConnectionId, other: ConnectionId, broken: ConnectionId | undefined): void {
+    const endpoint = this.#detach(one);
+    this.#detach(other);
+    endpoint?.onJoinEnd?.(broken);
+    this.#afterEvent();
+  }
+
   onWake(nowMs: number): void {
     this.#wakeMs = Infinity;
     this.timers.expire(nowMs);

@@ -28,6 +28,8 @@ export class Tunnel extends Timer implements Endpoint {
   readonly #owner: TunnelOwner;
   readonly #clientSide: Side = { ended: false, gone: false };
   readonly #upstreamSide: Side = { ended: false, gone: false };
+  /** The engine moves the octets, and counts them. */
+  #isJoined = false;
   #over = false;
 
   constructor(context: ProxyContext, owner: TunnelOwner, client: ConnectionId, upstream: ConnectionId) {
@@ -39,6 +41,29 @@ export class Tunnel extends Timer implements Endpoint {
     context.attach(client, this);
     context.attach(upstream, this);
     this.#touch();
+  }
+
+  /**
+   * Begins: first what each side sent before the tunnel was up, then what comes. `clientEnded`: the client's FIN was
+   * among it. Relayed by the engine itself where it can.
+   */
+  start(fromClient: Uint8Array, fromUpstream: Uint8Array, clientEnded: boolean): void {
+    const { engine } = this.#context;
+    if (fromClient.length > 0) this.onData(this.client, fromClient);
+    if (fromUpstream.length > 0) this.onData(this.upstream, fromUpstream);
+    if (engine.join !== undefined) {
+      this.#isJoined = true;
+      engine.join(this.client, this.upstream);
+    } else if (clientEnded) {
+      this.onEnd(this.client);
+    }
+  }
+
+  /** The engine's relay is over, and both connections with it. */
+  onJoinEnd(broken: ConnectionId | undefined): void {
+    this.#clientSide.gone = this.#upstreamSide.gone = true;
+    if (broken === undefined) this.#finish("ended", "close");
+    else this.#finish(describeReset(broken === this.client), "reset");
   }
 
   onData(id: ConnectionId, bytes: Uint8Array): void {
@@ -65,7 +90,7 @@ export class Tunnel extends Timer implements Endpoint {
 
   onClose(id: ConnectionId, reset: boolean): void {
     this.#sideOf(id).gone = true;
-    if (reset) return this.#finish(`reset by the ${id === this.client ? "client" : "upstream"}`, "reset");
+    if (reset) return this.#finish(describeReset(id === this.client), "reset");
     // Nothing more comes from it and nothing can go to it; what is queued for the other side still has to get there.
     this.#endSide(id);
     this.#sideOf(this.#peerOf(id)).ended = true;
@@ -75,13 +100,21 @@ export class Tunnel extends Timer implements Endpoint {
   onConnect(): void {}
   onConnectFail(): void {}
 
-  override onTimer(): void {
-    this.#finish("idle for too long", "close");
+  override onTimer(nowMs: number): void {
+    const dueMs = this.#joinActiveMs() + this.#context.settings.idleTimeoutMs;
+    if (dueMs > nowMs) this.#context.timers.set(this, dueMs);
+    else this.#finish("idle for too long", "close");
   }
 
   /** Cuts both sides at once. */
   cut(why: string): void {
     this.#finish(why, "reset");
+  }
+
+  #joinActiveMs(): number {
+    const { engine } = this.#context;
+    if (!this.#isJoined || engine.joinActiveMs === undefined) return -Infinity;
+    return Math.max(engine.joinActiveMs(this.client), engine.joinActiveMs(this.upstream));
   }
 
   #peerOf(id: ConnectionId): ConnectionId {
@@ -113,10 +146,18 @@ export class Tunnel extends Timer implements Endpoint {
     this.#finish("ended", "close");
   }
 
+  #addJoinedBytes(): void {
+    const { engine } = this.#context;
+    if (!this.#isJoined || engine.joinedBytes === undefined) return;
+    this.bytesFromClient += engine.joinedBytes(this.client);
+    this.bytesToClient += engine.joinedBytes(this.upstream);
+  }
+
   #finish(why: string, how: "close" | "reset"): void {
     if (this.#over) return;
     this.#over = true;
     this.#context.timers.remove(this);
+    this.#addJoinedBytes();
     for (const id of [this.client, this.upstream]) {
       if (this.#sideOf(id).gone) continue;
       if (how === "reset") this.#context.reset(id);
@@ -124,4 +165,8 @@ export class Tunnel extends Timer implements Endpoint {
     }
     this.#owner.onTunnelEnd(this, why);
   }
+}
+
+function describeReset(byClient: boolean): string {
+  return `reset by the ${byClient ? "client" : "upstream"}`;
 }

@@ -32,6 +32,8 @@ export interface EngineHandler {
   onDrain(id: ConnectionId): void;
   /** The connection is gone and its id dead: `reset` by the peer or by an error, else both sides are over. Never after our own `close` or `reset`. */
   onClose(id: ConnectionId, reset: boolean): void;
+  /** A join is over and both ids dead: both directions have ended, or `broken` was reset or failed and the other was reset with it. */
+  onJoinEnd?(one: ConnectionId, other: ConnectionId, broken: ConnectionId | undefined): void;
   /** The time asked for by `wakeAt` has come. */
   onWake(nowMs: number): void;
   /** accept() failed for want of descriptors; the engine pauses accepting for about 100 ms and tries again. */
@@ -64,6 +66,15 @@ export interface Engine {
   resume(id: ConnectionId): void;
   /** Bytes queued and not yet given to the kernel. */
   queuedBytes(id: ConnectionId): number;
+  /**
+   * Where the engine has it: moves octets between two connections by itself from now on, FIN passed on by direction, with
+   * bounded memory; what is queued goes first. No event but `onJoinEnd` comes for either; `close` and `reset` end it.
+   */
+  join?(client: ConnectionId, upstream: ConnectionId): void;
+  /** Octets that a join has read from a connection; valid until its id is used again. */
+  joinedBytes?(id: ConnectionId): number;
+  /** When a join last moved an octet from a connection, by Clock.nowMs. */
+  joinActiveMs?(id: ConnectionId): number;
   /** The local side of a connected id, for logs. */
   localAddress(id: ConnectionId): SocketAddress | undefined;
   /** Asks for one `onWake` at this time of `Clock.nowMs`; an earlier time replaces a later one. */

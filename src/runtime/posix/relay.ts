@@ -1,0 +1,225 @@
+// Owns the moving of octets between two joined sockets: copied while they are few, spliced through a pipe while they are
+// many. Knows no message and no epoll: the engine tells it what is readable and writable.
+import type { NativeMemory } from "../ffi.ts";
+import type { ConnectionTable } from "./connection_table.ts";
+import * as C from "./libc.ts";
+import type { Pipe, PipePool } from "./pipe_pool.ts";
+import type { Sockets } from "./sockets.ts";
+
+/** How many reads one descriptor gets before the others have their turn. */
+const READS_PER_TURN = 16;
+
+/** What a relay needs of the engine. */
+export interface RelayHost {
+  /** Hands the kernel what is queued for a descriptor; false while something is left. A failure ends the connection. */
+  flushQueue(fd: number): boolean;
+  /** Puts a descriptor on the list of those with more to read. */
+  readLater(fd: number): void;
+  /** A descriptor's connection failed. */
+  onRelayFailure(fd: number): void;
+  /** Both directions have ended. */
+  onRelayOver(fd: number): void;
+}
+
+/** The relays of one engine. State is in the table; an idle relay holds no pipe and no buffer. */
+export class Relay {
+  readonly #sockets: Sockets;
+  readonly #table: ConnectionTable;
+  readonly #pool: PipePool;
+  readonly #host: RelayHost;
+  readonly #buffer: NativeMemory;
+  readonly #pipes: (Pipe | undefined)[] = [];
+  /** False where the kernel or its filter refuses splice(2). */
+  #splices = true;
+  /** The time of the current turn of the loop. */
+  nowMs = 0;
+
+  /** `buffer` is shared with the engine: its contents are void after each call here. */
+  constructor(sockets: Sockets, table: ConnectionTable, pool: PipePool, host: RelayHost, buffer: NativeMemory) {
+    this.#sockets = sockets;
+    this.#table = table;
+    this.#pool = pool;
+    this.#host = host;
+    this.#buffer = buffer;
+  }
+
+  /** Joins two sockets both ways. */
+  join(one: number, other: number): void {
+    const table = this.#table;
+    table.sink[one] = other;
+    table.feeder[other] = one;
+    table.sink[other] = one;
+    table.feeder[one] = other;
+    table.activeMs[one] = this.nowMs;
+    table.activeMs[other] = this.nowMs;
+  }
+
+  /** Forgets a descriptor: its pipe and the one that feeds it go, with what they hold. */
+  unlink(fd: number): void {
+    const table = this.#table;
+    const sink = table.sink[fd]!;
+    const feeder = table.feeder[fd]!;
+    this.#dropPipe(fd);
+    if (feeder >= 0) {
+      this.#dropPipe(feeder);
+      table.sink[feeder] = -1;
+      table.feeder[fd] = -1;
+    }
+    if (sink >= 0) {
+      table.feeder[sink] = -1;
+      table.sink[fd] = -1;
+    }
+  }
+
+  /** Moves what can be moved from a descriptor to its sink. */
+  pump(source: number): void {
+    const table = this.#table;
+    const sink = table.sink[source]!;
+    for (let reads = 0; reads < READS_PER_TURN; reads++) {
+      if (table.queuedBytes(sink) > 0 && !this.#host.flushQueue(sink)) return;
+      if (table.sink[source] !== sink) return;
+      if (table.pipeBytes[source]! > 0 && !this.#emptyPipe(source, sink)) return;
+      if (table.ended[source] === 1) return this.#passEnd(source, sink);
+      if (table.readable[source] === 0) return this.#giveBack(source);
+      const goOn = table.bulk[source] === 1 && this.#splices ? this.#splice(source) : this.#copy(source, sink);
+      if (!goOn) return;
+    }
+    this.#host.readLater(source);
+  }
+
+  /** Splices from the source into its pipe; false where nothing more is to be done now. */
+  #splice(source: number): boolean {
+    const table = this.#table;
+    const pipe = this.#pipes[source] ?? this.#takePipe(source);
+    if (pipe === undefined) {
+      table.bulk[source] = 0;
+      return true;
+    }
+    const { libc } = this.#sockets;
+    const count = libc.splice(source, 0, pipe.writeEnd, 0, this.#pool.capacityBytes, C.SPLICE_F_MOVE_NONBLOCK);
+    if (count > 0) {
+      table.pipeBytes[source] = count;
+      this.#count(source, count);
+      return true;
+    }
+    if (count === 0) {
+      table.ended[source] = 1;
+      table.readable[source] = 0;
+      return true;
+    }
+    switch (this.#sockets.errno) {
+      case C.EINTR:
+        return true;
+      case C.EAGAIN:
+        table.readable[source] = 0;
+        table.bulk[source] = 0;
+        this.#giveBack(source);
+        return false;
+      case C.EINVAL:
+      case C.EPERM:
+      case C.ENOMEM:
+      case C.ENOSYS:
+        this.#splices = false;
+        this.#giveBack(source);
+        return true;
+      default:
+        this.#host.onRelayFailure(source);
+        return false;
+    }
+  }
+
+  /** Copies one buffer from the source to the sink; false where nothing more is to be done now. */
+  #copy(source: number, sink: number): boolean {
+    const table = this.#table;
+    const { libc } = this.#sockets;
+    const size = this.#buffer.bytes.length;
+    const count = libc.recv(source, this.#buffer.address, size, 0);
+    if (count > 0) {
+      this.#count(source, count);
+      const sent = libc.send(sink, this.#buffer.address, count, C.MSG_NOSIGNAL);
+      if (sent < 0 && this.#sockets.errno !== C.EAGAIN) {
+        this.#host.onRelayFailure(sink);
+        return false;
+      }
+      if (count === size) table.bulk[source] = 1;
+      // A stream socket that gave less than was asked for is empty (epoll(7)); only a hang-up is still to be read.
+      else if (table.hangup[source] === 0) table.readable[source] = 0;
+      if (sent === count) return table.readable[source] === 1;
+      table.ensureQueue(sink).push(this.#buffer.bytes.subarray(Math.max(sent, 0), count));
+      return false;
+    }
+    if (count === 0) {
+      table.ended[source] = 1;
+      table.readable[source] = 0;
+      return true;
+    }
+    switch (this.#sockets.errno) {
+      case C.EINTR:
+        return true;
+      case C.EAGAIN:
+        table.readable[source] = 0;
+        return false;
+      default:
+        this.#host.onRelayFailure(source);
+        return false;
+    }
+  }
+
+  /** Moves what is in the source's pipe to its sink; false while something is left. */
+  #emptyPipe(source: number, sink: number): boolean {
+    const table = this.#table;
+    const pipe = this.#pipes[source]!;
+    while (table.pipeBytes[source]! > 0) {
+      const { libc } = this.#sockets;
+      const count = libc.splice(pipe.readEnd, 0, sink, 0, table.pipeBytes[source]!, C.SPLICE_F_MOVE_NONBLOCK);
+      if (count > 0) {
+        table.pipeBytes[source]! -= count;
+        table.activeMs[source] = this.nowMs;
+        continue;
+      }
+      const { errno } = this.#sockets;
+      if (errno === C.EINTR) continue;
+      if (errno !== C.EAGAIN) this.#host.onRelayFailure(sink);
+      return false;
+    }
+    return true;
+  }
+
+  #passEnd(source: number, sink: number): void {
+    const table = this.#table;
+    this.#giveBack(source);
+    if (table.writeEnd[sink] !== 2) {
+      table.writeEnd[sink] = 2;
+      this.#sockets.libc.shutdown(sink, C.SHUT_WR);
+    }
+    if (table.ended[sink] === 1 && table.writeEnd[source] === 2) this.#host.onRelayOver(source);
+  }
+
+  #count(source: number, count: number): void {
+    this.#table.relayedBytes[source]! += count;
+    this.#table.activeMs[source] = this.nowMs;
+  }
+
+  #takePipe(source: number): Pipe | undefined {
+    const pipe = this.#pool.take();
+    this.#pipes[source] = pipe;
+    return pipe;
+  }
+
+  /** Gives an empty pipe back to the others. */
+  #giveBack(source: number): void {
+    const pipe = this.#pipes[source];
+    if (pipe === undefined || this.#table.pipeBytes[source]! > 0) return;
+    this.#pipes[source] = undefined;
+    this.#pool.give(pipe);
+  }
+
+  #dropPipe(source: number): void {
+    const pipe = this.#pipes[source];
+    if (pipe === undefined) return;
+    this.#pipes[source] = undefined;
+    if (this.#table.pipeBytes[source]! > 0) this.#pool.destroy(pipe);
+    else this.#pool.give(pipe);
+    this.#table.pipeBytes[source] = 0;
+  }
+}

@@ -1,0 +1,150 @@
+// Owns socket calls as the engine wants them: addresses as values, errno as a result. Knows no connection and no event.
+import { getSystemErrorName } from "node:util";
+import { IpAddress } from "../../address/ip_address.ts";
+import type { Ffi, NativeMemory } from "../ffi.ts";
+import type { SocketAddress } from "../runtime.ts";
+import * as C from "./libc.ts";
+import type { Libc } from "./libc.ts";
+
+const SOCKADDR_BYTES = 28;
+const SOCKADDR_IN_BYTES = 16;
+const STREAM = C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC;
+
+/** What is asked of listen(2); the kernel cuts it to net.core.somaxconn. */
+const BACKLOG = 65535;
+
+/** Calls on sockets. Each returns a result of zero or more, or a negative errno. */
+export class Sockets {
+  readonly libc: Libc;
+  readonly #ffi: Ffi;
+  readonly #errnoAddress: number;
+  readonly #sockaddr: NativeMemory;
+  readonly #int: NativeMemory;
+  readonly #ints: Int32Array;
+
+  constructor(ffi: Ffi, libc: Libc) {
+    this.libc = libc;
+    this.#ffi = ffi;
+    this.#errnoAddress = Number(libc.__errno_location());
+    this.#sockaddr = ffi.allocate(SOCKADDR_BYTES + 4);
+    this.#int = ffi.allocate(8);
+    this.#ints = new Int32Array(this.#int.bytes.buffer);
+  }
+
+  /** The calling thread's errno. To be read at once after a call that failed. */
+  get errno(): number {
+    return this.#ffi.readInt32(this.#errnoAddress);
+  }
+
+  /** Turns a call's result into a negative errno where it is negative. */
+  check(result: number): number {
+    return result < 0 ? -this.errno : result;
+  }
+
+  /** Makes a listening socket; `undefined` stands for every address, IPv4 and IPv6. */
+  listen(address: IpAddress | undefined, port: number, reusePort: boolean): number {
+    const any = address === undefined ? IpAddress.fromBytes(new Uint8Array(16)) : address;
+    const fd = this.#listen(any, port, reusePort, address === undefined);
+    if (fd !== -C.EAFNOSUPPORT || address !== undefined) return fd;
+    return this.#listen(IpAddress.fromBytes(new Uint8Array(4)), port, reusePort, false);
+  }
+
+  /** Makes a socket and begins to connect it. */
+  connect(address: IpAddress, port: number): number {
+    const fd = this.check(this.libc.socket(familyOf(address), STREAM, C.IPPROTO_TCP));
+    if (fd < 0) return fd;
+    this.setOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY, 1);
+    const result = this.check(this.libc.connect(fd, this.#sockaddr.address, this.#writeSockaddr(address, port)));
+    if (result === 0 || result === -C.EINPROGRESS) return fd;
+    this.libc.close(fd);
+    return result;
+  }
+
+  /** Accepts a connection; its peer is `acceptedPeer` until the next call. */
+  accept(listener: number): number {
+    this.#ints[0] = SOCKADDR_BYTES;
+    const flags = C.SOCK_NONBLOCK | C.SOCK_CLOEXEC;
+    return this.check(this.libc.accept4(listener, this.#sockaddr.address, this.#int.address, flags));
+  }
+
+  acceptedPeer(): SocketAddress {
+    return this.#readSockaddr();
+  }
+
+  /** The local side of a socket. */
+  localAddress(fd: number): SocketAddress | undefined {
+    this.#ints[0] = SOCKADDR_BYTES;
+    if (this.libc.getsockname(fd, this.#sockaddr.address, this.#int.address) < 0) return undefined;
+    return this.#readSockaddr();
+  }
+
+  /** The pending error of a socket as an errno, zero where there is none; reading clears it. */
+  takeError(fd: number): number {
+    this.#ints[0] = 0;
+    this.#ints[1] = 4;
+    const result = this.libc.getsockopt(fd, C.SOL_SOCKET, C.SO_ERROR, this.#int.address, this.#int.address + 4);
+    return result < 0 ? this.errno : this.#ints[0] ?? 0;
+  }
+
+  /** Sets an integer option. */
+  setOption(fd: number, level: number, option: number, value: number): void {
+    this.#ints[0] = value;
+    this.libc.setsockopt(fd, level, option, this.#int.address, 4);
+  }
+
+  /** Makes the close that follows send a reset and drop what is unsent. */
+  lingerZero(fd: number): void {
+    this.#ints[0] = 1;
+    this.#ints[1] = 0;
+    this.libc.setsockopt(fd, C.SOL_SOCKET, C.SO_LINGER, this.#int.address, 8);
+  }
+
+  /** Makes a pipe; returns 0 and leaves both ends in `pipeEnds` until the next call. */
+  pipe(): number {
+    return this.check(this.libc.pipe2(this.#int.address, C.O_NONBLOCK | C.O_CLOEXEC));
+  }
+
+  get pipeEnds(): readonly [readEnd: number, writeEnd: number] {
+    return [this.#ints[0] ?? -1, this.#ints[1] ?? -1];
+  }
+
+  #listen(address: IpAddress, port: number, reusePort: boolean, dualStack: boolean): number {
+    const fd = this.check(this.libc.socket(familyOf(address), STREAM, C.IPPROTO_TCP));
+    if (fd < 0) return fd;
+    this.setOption(fd, C.SOL_SOCKET, C.SO_REUSEADDR, 1);
+    if (reusePort) this.setOption(fd, C.SOL_SOCKET, C.SO_REUSEPORT, 1);
+    if (address.family === 6) this.setOption(fd, C.IPPROTO_IPV6, C.IPV6_V6ONLY, dualStack ? 0 : 1);
+    let result = this.check(this.libc.bind(fd, this.#sockaddr.address, this.#writeSockaddr(address, port)));
+    if (result >= 0) result = this.check(this.libc.listen(fd, BACKLOG));
+    if (result >= 0) return fd;
+    this.libc.close(fd);
+    return result;
+  }
+
+  #writeSockaddr(address: IpAddress, port: number): number {
+    const { bytes } = this.#sockaddr;
+    bytes.fill(0);
+    // The family is in the machine's order, little-endian on both architectures; the port is in the network's.
+    bytes[0] = familyOf(address);
+    bytes[2] = port >> 8;
+    bytes[3] = port & 255;
+    bytes.set(address.bytes, address.family === 4 ? 4 : 8);
+    return address.family === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_BYTES;
+  }
+
+  #readSockaddr(): SocketAddress {
+    const { bytes } = this.#sockaddr;
+    const port = (bytes[2] ?? 0) << 8 | (bytes[3] ?? 0);
+    const octets = bytes[0] === C.AF_INET ? bytes.slice(4, 8) : bytes.slice(8, 24);
+    return { address: IpAddress.fromBytes(octets), port };
+  }
+}
+
+/** The name of an errno ("ECONNREFUSED"). */
+export function errnoName(errno: number): string {
+  return getSystemErrorName(-errno);
+}
+
+function familyOf(address: IpAddress): number {
+  return address.family === 4 ? C.AF_INET : C.AF_INET6;
+}
