@@ -26,7 +26,7 @@ const ROOM_FILES: Readonly<Record<string, string>> = {
   "src/errors.ts": "errors",
   "src/limits.ts": "limits",
   "src/main.ts": "main",
-  "src/runtime/runtime.ts": "contract",
+  "src/runtime/detect.ts": "adapters",
   "package.json": "version",
 };
 
@@ -34,10 +34,11 @@ const ROOM_FILES: Readonly<Record<string, string>> = {
 export function roomOf(path: string): string | undefined {
   const file = ROOM_FILES[path];
   if (file !== undefined) return file;
-  const [top, folder, rest] = path.split("/");
+  const [top, folder, rest, deeper] = path.split("/");
   if (top !== "src" || folder === undefined || rest === undefined) return undefined;
-  const room = folder === "runtime" ? "adapters" : folder;
-  return room in ROOMS ? room : undefined;
+  // A file of the contract stands in src/runtime/ itself, an adapter in a folder of its own.
+  if (folder === "runtime") return deeper === undefined ? "contract" : "adapters";
+  return folder in ROOMS ? folder : undefined;
 }
 
 /** Whether a file is of the core: everything but the adapters and main.ts. */
