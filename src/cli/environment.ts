@@ -14,7 +14,7 @@ export const ROUTER_MODE_VARIABLE = "EGRESS_ROUTER_MODE";
 
 // What Kubernetes sets in every pod of a namespace for a Service whose name begins with egress-http-proxy.
 const SERVICE_VARIABLE =
-  /^EGRESS_HTTP_PROXY(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$/;
+  /^EGRESS_HTTP_PROXY(?:_[A-Z0-9_]+?)??_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$/;
 
 // Words that people use for a setting that is called otherwise here.
 const SYNONYMS: Readonly<Record<string, string>> = { PORT: "LISTEN", RULES: "DESTINATION" };
@@ -41,7 +41,7 @@ function knownVariables(): string[] {
 }
 
 function isServiceVariable(name: string, value: string): boolean {
-  const [, , kind] = SERVICE_VARIABLE.exec(name) ?? [];
+  const [, kind] = SERVICE_VARIABLE.exec(name) ?? [];
   // Kubernetes sets `…_PORT` to a URL; a bare number there comes from a person who expected it to be the port.
   return kind === "PORT" ? !/^[0-9]+$/.test(value) : kind !== undefined;
 }

@@ -25,17 +25,22 @@ export class RuleReloader {
     this.#onReplaced = onReplaced;
   }
 
-  /** Reads the rules; during a reading, once more after it. Resolves when what was asked for is done; never rejects. */
+  /** Reads the rules; during a reading, once more after it. Resolves when what was asked for is done. */
   reload(): Promise<void> {
     this.#again = true;
-    this.#running ??= this.#readWhileAsked().finally(() => this.#running = undefined);
+    this.#running ??= this.#readWhileAsked();
     return this.#running;
   }
 
+  /** Whoever asks after the last look at `#again` must find nothing running: both change in one go. */
   async #readWhileAsked(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      await this.#readOnce();
+    try {
+      while (this.#again) {
+        this.#again = false;
+        await this.#readOnce();
+      }
+    } finally {
+      this.#running = undefined;
     }
   }
 

@@ -45,10 +45,16 @@ export function findRuleSource({ settings, sourceOf }: GivenSettings): RuleSourc
 /** Reads and parses the rules. Throws UsageError where there is no text to parse; faults in a text are returned. */
 export async function readRules(source: RuleSource, files: Files): Promise<ReadRules> {
   const { rules, errors, warnings } = parseRules(await readRuleText(source, files));
-  if (errors.length > 0) return { policy: undefined, errors, warnings };
+  if (errors.length > 0) return { policy: undefined, errors: errors.map((error) => placed(error, source)), warnings };
   const policy = Policy.compile(rules);
   const all = [...warnings, ...analyseRules(rules, policy)].sort((one, other) => one.line - other.line);
   return { policy, errors, warnings: all };
+}
+
+/** What is wrong with a text as a whole names its file. */
+function placed(problem: RuleProblem, source: RuleSource): RuleProblem {
+  if (problem.line !== 0 || source.kind === "text") return problem;
+  return { ...problem, message: `${problem.message}: ${formatQuotedText(source.path)} has no rule` };
 }
 
 /** Formats a fault of the rules as its one line. */

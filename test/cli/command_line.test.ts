@@ -1,0 +1,164 @@
+// The command line: which command is meant, its flags and operands, help of every command, and what is refused.
+import { describe, expect, test } from "bun:test";
+import { type CommandLine, parseCommandLine, VERSION } from "../../src/cli/command_line.ts";
+import { COMMAND_SET } from "../../src/cli/commands.ts";
+import { optionsOf } from "../../src/cli/options.ts";
+import { UsageError } from "../../src/errors.ts";
+
+function parse(...args: string[]): CommandLine {
+  return parseCommandLine(args, COMMAND_SET);
+}
+
+function parsed(...args: string[]): unknown {
+  const line = parse(...args);
+  if (line.kind === "text") return line.text;
+  return { command: line.command.name, flags: Object.fromEntries(line.flags), operands: line.operands };
+}
+
+function refusal(...args: string[]): readonly string[] {
+  try {
+    parse(...args);
+  } catch (error) {
+    if (error instanceof UsageError) return error.lines;
+    throw error;
+  }
+  throw new Error(`Not refused: ${args.join(" ")}`);
+}
+
+describe("parseCommandLine()", () => {
+  const good = [
+    { name: "nothing", args: [], expected: { command: "run", flags: {}, operands: [] } },
+    { name: "run", args: ["run"], expected: { command: "run", flags: {}, operands: [] } },
+    {
+      name: "a flag alone",
+      args: ["--listen", ":1"],
+      expected: { command: "run", flags: { listen: ":1" }, operands: [] },
+    },
+    {
+      name: "a flag with an equals sign",
+      args: ["run", "--listen=:1"],
+      expected: { command: "run", flags: { listen: ":1" }, operands: [] },
+    },
+    {
+      name: "a flag twice, of which the last counts",
+      args: ["--listen", ":1", "--listen", ":2"],
+      expected: { command: "run", flags: { listen: ":2" }, operands: [] },
+    },
+    {
+      name: "a repeatable flag twice",
+      args: ["--resolver", "10.0.0.1", "--resolver=10.0.0.2,10.0.0.3"],
+      expected: { command: "run", flags: { resolvers: "10.0.0.1,10.0.0.2,10.0.0.3" }, operands: [] },
+    },
+    {
+      name: "an empty value",
+      args: ["--destination", ""],
+      expected: { command: "run", flags: { destination: "" }, operands: [] },
+    },
+    {
+      name: "an empty value behind an equals sign",
+      args: ["--destination="],
+      expected: { command: "run", flags: { destination: "" }, operands: [] },
+    },
+    {
+      name: "a value of several lines that begins with '!'",
+      args: ["check", "--destination", "!a.example\n*"],
+      expected: { command: "check", flags: { destination: "!a.example\n*" }, operands: [] },
+    },
+    {
+      name: "a switch alone",
+      args: ["--report-only"],
+      expected: { command: "run", flags: { reportOnly: "on" }, operands: [] },
+    },
+    {
+      name: "a switch with a value",
+      args: ["--report-only=off", "--listen", ":1"],
+      expected: { command: "run", flags: { reportOnly: "off", listen: ":1" }, operands: [] },
+    },
+    {
+      name: "a bare flag",
+      args: ["check", "--json"],
+      expected: { command: "check", flags: { json: "on" }, operands: [] },
+    },
+    {
+      name: "operands between flags",
+      args: ["explain", "a", "--json", "b:1"],
+      expected: { command: "explain", flags: { json: "on" }, operands: ["a", "b:1"] },
+    },
+    {
+      name: "operands behind two dashes",
+      args: ["explain", "--", "--json"],
+      expected: { command: "explain", flags: {}, operands: ["--json"] },
+    },
+  ];
+  for (const { name, args, expected } of good) {
+    test(`takes ${name}`, () => expect(parsed(...args)).toEqual(expected));
+  }
+
+  const bad = [
+    { args: ["chek"], expected: "Unknown command 'chek': did you mean 'check'?" },
+    { args: ["frobnicate"], expected: "Unknown command 'frobnicate': expected one of 'run', 'check', 'explain'" },
+    { args: ["a\nb"], expected: "Unknown command 'a\\x0ab': expected one of 'run', 'check', 'explain'" },
+    { args: [""], expected: "Unknown command '': expected one of 'run', 'check', 'explain'" },
+    { args: ["--lisen", ":1"], expected: "Unknown flag '--lisen': did you mean '--listen'?" },
+    { args: ["--lisen=:1"], expected: "Unknown flag '--lisen': did you mean '--listen'?" },
+    { args: ["check", "--listen", ":1"], expected: "Unknown flag '--listen': 'check --help' lists those there are" },
+    { args: ["--zzzzzzzzzz"], expected: "Unknown flag '--zzzzzzzzzz': 'run --help' lists those there are" },
+    { args: ["-x"], expected: "Unknown flag '-x': 'run --help' lists those there are" },
+    { args: ["check", "--json=yes"], expected: "Unexpected value in '--json=yes': '--json' takes none" },
+    { args: ["--listen"], expected: "Missing value for --listen: expected --listen <ADDR>" },
+    { args: ["explain"], expected: "Missing argument for 'explain': expected TARGET" },
+    { args: ["check", "extra"], expected: "Unexpected argument 'extra': 'check' takes no argument" },
+    { args: ["--listen", ":1", "check"], expected: "Unexpected argument 'check': a command comes before its flags" },
+    { args: ["manifest"], expected: "manifest is not available in this build" },
+    { args: ["setup-network", "--help"], expected: "setup-network is not available in this build" },
+    { args: ["healthcheck"], expected: "healthcheck is not available in this build" },
+    { args: ["suggest", "x.log"], expected: "suggest is not available in this build" },
+  ];
+  for (const { args, expected } of bad) {
+    test(`refuses ${JSON.stringify(args)}`, () => expect(refusal(...args)).toEqual([expected]));
+  }
+
+  for (const args of [["--version"], ["-V"]]) {
+    test(`prints name and version for ${args.join(" ")}`, () => {
+      expect(parsed(...args)).toBe(`egress-http-proxy ${VERSION}\n`);
+    });
+  }
+});
+
+describe("help", () => {
+  for (const command of COMMAND_SET.commands) {
+    for (const args of [[command.name, "--help"], [command.name, "-h"], ["help", command.name]]) {
+      test(`of ${args.join(" ")} tells every flag with variable and default`, () => {
+        const text = parsed(...args) as string;
+        expect(text).toStartWith(`Usage: egress-http-proxy ${command.name} [flags]`);
+        for (const [, option] of optionsOf(command.name)) {
+          if (option.hidden) {
+            expect(text).not.toContain(option.flag);
+            continue;
+          }
+          const words = text.replace(/\s+/g, " ");
+          expect(words).toContain(`${option.flag} `);
+          expect(words).toContain(option.help);
+          const { variable, fallbackText, kind } = option;
+          if (variable !== undefined) expect(words).toContain(`${variable}; default: ${fallbackText}`);
+          else if (kind.placeholder !== undefined) expect(words).toContain(`default: ${fallbackText}`);
+        }
+      });
+    }
+  }
+
+  for (const args of [["--help"], ["-h"], ["help"]]) {
+    test(`of ${args.join(" ")} tells every command and the flags of run`, () => {
+      const text = parsed(...args) as string;
+      expect(text).toStartWith("Usage: egress-http-proxy [COMMAND] [flags]\n");
+      for (const { name, summary } of COMMAND_SET.commands) expect(text).toMatch(new RegExp(`  ${name} +${summary}\n`));
+      for (const [, option] of optionsOf("run")) expect(text.includes(`${option.flag} `)).toBe(!option.hidden);
+      for (const name of COMMAND_SET.missing) expect(text).not.toContain(name);
+    });
+  }
+
+  test("is not wider than 110 columns", () => {
+    const texts = [parsed("--help"), ...COMMAND_SET.commands.map(({ name }) => parsed(name, "--help"))] as string[];
+    for (const line of texts.join("").split("\n")) expect(line.length).toBeLessThanOrEqual(110);
+  });
+});
