@@ -41,6 +41,12 @@ bun=node_modules/.bin/bun
 [ -f src/main.ts ] || fail "Cannot find src/main.ts: the tree is incomplete"
 version=$(node -p 'require("./package.json").version') || fail "Cannot read the version from package.json"
 
+cross=/usr/$triplet/lib
+if [ "$target" != "$host" ]; then
+  command -v readelf >/dev/null || fail "Cannot tell the libraries of an $target executable: install binutils (readelf)"
+  [ -d "$cross" ] || fail "Cannot find $cross: install the $target C library (Debian: libc6-$debian-cross)"
+fi
+
 mkdir -p dist
 rm -rf dist/rootfs dist/egress-http-proxy
 
@@ -127,9 +133,7 @@ place_host_libraries() {
 }
 
 place_cross_libraries() {
-  local cross=/usr/$triplet/lib headers interpreter name
-  command -v readelf >/dev/null || fail "Cannot tell the libraries of an $target executable: install binutils (readelf)"
-  [ -d "$cross" ] || fail "Cannot find $cross: install the $target C library (Debian: libc6-$debian-cross)"
+  local headers interpreter name
   headers=$(readelf --wide --program-headers --dynamic dist/egress-http-proxy)
   interpreter=$(sed -n 's/.*Requesting program interpreter: \(.*\)]$/\1/p' <<<"$headers")
   [ -n "$interpreter" ] || return 0
