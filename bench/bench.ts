@@ -58,7 +58,8 @@ async function run(options: BenchOptions): Promise<void> {
     group,
     origins,
     seconds: options.seconds,
-    warmSeconds: 1,
+    // What is compiled as it runs needs some ten thousand requests until its code is what it will be.
+    warmSeconds: options.quick ? 2 : 4,
     quick: options.quick,
     remark: (text) => {
       if (!results.remarks.includes(text)) results.remarks.push(text);

@@ -16,7 +16,7 @@ export interface BenchOptions {
 
 export const HELP = `Usage: npm run bench -- [options]
 
-  --quick          a subset of metrics, 3 short rounds: about two minutes
+  --quick          a subset of metrics, 3 short rounds: about three minutes
   --only NAME      a metric or group (repeatable, or with commas): ${"http, connect, bulk, ping, idle, startup, rules"}
   --rounds N       rounds in which all peers take turns (5; quick 3)
   --seconds S      length of one window (2; quick 1)

@@ -42,6 +42,21 @@ export function readTreeCpuSeconds(root: number): number {
   return readTree(root).reduce((sum, stat) => sum + stat.cpuSeconds, 0);
 }
 
+/** Reads the CPU seconds that the living threads of a tree have used, to the nanosecond; those of ended threads are gone. */
+export function readTreeScheduledSeconds(root: number): number {
+  let seconds = 0;
+  for (const { pid } of readTree(root)) {
+    try {
+      for (const thread of readdirSync(`/proc/${pid}/task`)) {
+        seconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ", 1)[0]) / 1e9;
+      }
+    } catch {
+      // it has ended
+    }
+  }
+  return seconds;
+}
+
 /** Reads the CPU seconds that the whole machine has spent on anything but waiting. */
 export function readMachineCpuSeconds(): number {
   const line = readFileSync("/proc/stat", "latin1").split("\n", 1)[0] ?? "";

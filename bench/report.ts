@@ -42,7 +42,8 @@ export function formatMarkdown(results: Results): string {
     ...results.remarks.map((remark) => `* ${remark}`),
   ];
   for (const group of new Set(results.metrics.map(({ metric }) => metric.group))) {
-    lines.push("", ...formatGroup(group, results.metrics.filter(({ metric }) => metric.group === group)));
+    const metrics = results.metrics.filter(({ metric }) => metric.group === group);
+    lines.push("", ...formatGroup(group, metrics), ...metrics.flatMap(findGeneratorBound));
   }
   return `${lines.join("\n")}\n`;
 }
@@ -63,6 +64,19 @@ function formatGroup(group: string, metrics: readonly MetricResults[]): string[]
     })
   );
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+}
+
+/** Names the rates that come to more than half of what the generator reaches with no proxy: they say as much of it. */
+function findGeneratorBound({ metric, rounds }: MetricResults): string[] {
+  const direct = valuesOf(rounds["direct"], "rate");
+  const bound = Object.keys(rounds).filter((name) => name !== "direct").filter((name) =>
+    (medianRatio(valuesOf(rounds[name], "rate"), direct) ?? 0) > 0.5
+  );
+  if (bound.length === 0) return [];
+  return [
+    "",
+    `${metric.name}: the rate of ${bound.join(", ")} is over half of the direct one, so it tells of the generator too.`,
+  ];
 }
 
 function valuesOf(rounds: Record<number, Values> | undefined, key: string): Map<number, number> {

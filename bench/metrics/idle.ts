@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { LoadOrder } from "../load/window.ts";
 import type { Peer } from "../peers/peer.ts";
-import { readFileLimit, readTreeCpuSeconds, readTreeMemory, type TreeMemory } from "../proc_stat.ts";
+import { readFileLimit, readTreeMemory, readTreeScheduledSeconds, type TreeMemory } from "../proc_stat.ts";
 import { routeTo } from "./load.ts";
 import type { Bench, Column, Metric, Session, Values } from "./metric.ts";
 
@@ -68,9 +68,9 @@ async function measure(bench: Bench, peer: Peer | undefined, steps: readonly num
         values[`pss${step}`] = (memory.pssKib - base.pssKib) / tunnels;
         values[`rss${step}`] = (memory.rssKib - base.rssKib) / tunnels;
         values[`fds${step}`] = (memory.descriptors - base.descriptors) / tunnels;
-        const before = readTreeCpuSeconds(proxy.pid);
+        const before = readTreeScheduledSeconds(proxy.pid);
         await Bun.sleep(IDLE_CPU_SECONDS * 1000);
-        values[`cpu${step}`] = (readTreeCpuSeconds(proxy.pid) - before) / IDLE_CPU_SECONDS * 100;
+        values[`cpu${step}`] = (readTreeScheduledSeconds(proxy.pid) - before) / IDLE_CPU_SECONDS * 100;
       }
       holder.writeStdin("\n");
     }

@@ -22,7 +22,7 @@ const ratios = COUNTS.slice(1).flatMap((count): Column[] => [
 export const RULES_METRIC: Metric = {
   name: "rules",
   group: "rules",
-  quick: true,
+  quick: false,
   columns: [...columns, ...ratios],
   excludes: (peer) => peer === undefined ? "nothing to judge" : peer.rules ? undefined : "no rules of this kind",
   open,
@@ -37,13 +37,13 @@ async function open(bench: Bench, peer: Peer | undefined): Promise<Session> {
       bench.remark(`${peer?.name} with ${count} rules: ${error instanceof Error ? error.message : error}`);
     }
   }
-  const request = (target: Target) =>
-    runWrk(bench, target, { connections: 32, path: "/", originPort: bench.origins.small });
-  const setup = (target: Target) =>
-    runGenerator(bench, target, "connect_load.ts", bench.origins.echo, { connections: 32 });
+  const request = (target: Target, seconds = bench.seconds) =>
+    runWrk(bench, target, { connections: 32, path: "/", originPort: bench.origins.small }, seconds);
+  const setup = (target: Target, seconds = bench.seconds) =>
+    runGenerator(bench, target, "connect_load.ts", bench.origins.echo, { connections: 32 }, seconds);
   for (const target of targets.values()) {
-    await request(target);
-    await setup(target);
+    await request(target, bench.warmSeconds);
+    await setup(target, bench.warmSeconds);
   }
   return {
     measure: async () => {
