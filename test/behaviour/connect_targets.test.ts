@@ -246,6 +246,14 @@ behaviour("Targets of CONNECT", () => {
     });
   }
 
+  test("A18 a rule on an address closes every port of it, a node's and an API server's too", async () => {
+    for (const port of [22, 443, 6443, 10250, 22623, 22624, 65535]) {
+      await using client = await connectRaw(proxy());
+      await client.send(`CONNECT 127.0.0.66:${port} HTTP/1.1\r\n\r\n`);
+      expect([port, (await client.readResponse("CONNECT")).status]).toEqual([port, 403]);
+    }
+  });
+
   test("P23 a request sent only after a refused CONNECT is not read either", async () => {
     await using origin = await Origin.start({ answer: OK_ANSWER });
     await using client = await connectRaw(proxy());

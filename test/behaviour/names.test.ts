@@ -241,6 +241,13 @@ behaviour("Names", () => {
     expect(dns.queries).toEqual([]);
   });
 
+  test("/etc/hosts is honoured: localhost is not asked for", async () => {
+    await using origin = await Origin.start({ answer: OK_ANSWER });
+    dns.queries.length = 0;
+    expect(await ask(proxy(), `localhost:${origin.port}`)).toEqual({ plain: 200, connect: 200 });
+    expect(dns.queries).toEqual([]);
+  });
+
   test("A14 a name in UTF-8 is asked for, sent and judged in its ASCII form", async () => {
     await using origin = await Origin.start({ answer: OK_ANSWER });
     dns.set("xn--bcher-kva.test", { addresses: ["127.0.0.1"] });

@@ -107,7 +107,7 @@ behaviour("Request line and field lines", () => {
 
   testRefused(proxy, CASES);
 
-  test("P38 an HTTP/2 preface is refused and closed", async () => {
+  test("P38 P40 an HTTP/2 preface is refused and closed", async () => {
     await using origin = await Origin.start({ answer: OK_ANSWER });
     await using client = await connectRaw(proxy());
     await client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");

@@ -178,6 +178,41 @@ behaviour("Idle timeout", () => {
     await client.ended();
   });
 
+  for (const part of ["HTTP/1.1 2", "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 103 Early Hints\r\n\r\n"]) {
+    test(`P31 an answer that stops after ${JSON.stringify(part)} does not hang: 504`, async () => {
+      await using origin = await Origin.start();
+      await using client = await connectRaw(proxy());
+      await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+      const { upstream } = await origin.acceptRequest();
+      await upstream.send(part);
+      let response = await client.readResponse();
+      if (response.status === 103) response = await client.readResponse();
+      expectRefusal(response, { status: 504, error: "connection_read_timeout" });
+      await upstream.ended();
+    });
+  }
+
+  test("a response body that stops does not hang: the client sees it cut", async () => {
+    await using origin = await Origin.start();
+    await using client = await connectRaw(proxy());
+    await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+    const { upstream } = await origin.acceptRequest();
+    await upstream.send(`HTTP/1.1 200 OK\r\n${DATE}\r\nContent-Length: 10\r\n\r\nhel`);
+    const response = await client.readResponse();
+    expect([response.status, response.complete, response.body]).toEqual([200, false, "hel"]);
+    await upstream.ended();
+  });
+
+  test("R2 a request body that stops does not hang: its origin never gets it whole", async () => {
+    await using origin = await Origin.start();
+    await using client = await connectRaw(proxy());
+    await client.send(`POST http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhel`);
+    const upstream = await origin.accept();
+    await upstream.readHead();
+    expect((await upstream.readToEnd()).octets).toBe("hel");
+    await client.ended();
+  });
+
   for (const [from, to] of [["client", "upstream"], ["upstream", "client"]] as const) {
     test(`R6 octets from the ${from} alone keep a tunnel`, async () => {
       await using origin = await Origin.start();
