@@ -36,6 +36,8 @@ export interface ResolverSettings {
   /** With `servers` only: how long one is waited for, and how often the list is gone through. */
   readonly attemptTimeoutMs?: number | undefined;
   readonly attempts?: number | undefined;
+  /** How long IPv6 is waited for once IPv4 is there. */
+  readonly resolutionDelayMs?: number | undefined;
   readonly maxInFlight?: number | undefined;
   readonly maxCachedNames?: number | undefined;
 }
@@ -62,6 +64,7 @@ export class Resolver implements NameResolver {
   readonly #cache: AnswerCache;
   readonly #servers: NameServers;
   readonly #maxInFlight: number;
+  readonly #resolutionDelayMs: number;
   readonly #onAnswer: (token: number, answer: Answer) => void;
   readonly #flights = new Map<string, Flight>();
   readonly #flightOf = new Map<number, Flight>();
@@ -86,6 +89,7 @@ export class Resolver implements NameResolver {
     this.#cache = new AnswerCache(parts.clock, settings.maxCachedNames);
     this.#servers = new NameServers(parts.dns);
     this.#maxInFlight = settings.maxInFlight ?? MAX_LOOKUPS_IN_FLIGHT;
+    this.#resolutionDelayMs = settings.resolutionDelayMs ?? RESOLUTION_DELAY_MS;
     this.#onAnswer = onAnswer;
   }
 
@@ -242,7 +246,7 @@ export class Resolver implements NameResolver {
     const askingIpv4 = this.#servers.ask(name, RECORD_TYPE.A, plan, controller.signal);
     const askingIpv6 = this.#servers.ask(name, RECORD_TYPE.AAAA, plan, controller.signal);
     const ipv4 = await askingIpv4;
-    if (ipv4.kind === "addresses" && await isLate(askingIpv6, RESOLUTION_DELAY_MS)) {
+    if (ipv4.kind === "addresses" && await isLate(askingIpv6, this.#resolutionDelayMs)) {
       flight.partial = combineFamilies(ipv4, { kind: "timeout" }).answer;
       this.#tellAll(flight, flight.partial);
     }
@@ -259,7 +263,7 @@ export class Resolver implements NameResolver {
 
   /** Its sockets are closed soon after, and then its place is free. */
   #giveUp(flight: Flight): void {
-    if (this.#flights.get(flight.name) === flight) this.#flights.delete(flight.name);
+    this.#flights.delete(flight.name);
     flight.controller.abort();
   }
 
@@ -283,6 +287,7 @@ export class Resolver implements NameResolver {
     }
   }
 
+  /** Counts the answer if it is a failure, and returns it. */
   #countFailure(answer: Answer): Answer {
     if (answer.kind === "addresses") return answer;
     const reason = answer.kind === "none" ? answer.reason : "timeout";
