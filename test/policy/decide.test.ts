@@ -51,6 +51,20 @@ function check({ name, rules, expected }: Row): void {
 
 const NONE = "denied: no rule matches";
 
+/** Denials of every IPv6 address outside fe80::/10. */
+const ALL_BUT_LINK_LOCAL = [
+  "!::/1",
+  "!8000::/2",
+  "!c000::/3",
+  "!e000::/4",
+  "!f000::/5",
+  "!f800::/6",
+  "!fc00::/7",
+  "!fe00::/9",
+  "!fec0::/10",
+  "!ff00::/8",
+];
+
 describe("decideName()", () => {
   const rows: readonly Row[] = [
     {
@@ -178,6 +192,42 @@ describe("decideName()", () => {
       name: "denies without a look-up where NAT64 is allowed and every embedded address denied",
       rules: ["!0.0.0.0/0", "64:ff9b::/96"],
       expected: [["a.test", NONE]],
+    },
+    {
+      name: "denies without a look-up where only denied addresses are embedded in the allowed ones",
+      rules: [
+        "!128.0.0.0/1",
+        "2001:0:1:2:3:4::/97",
+        "64:ff9b:1:2:3:4:8000:0/97",
+        "2002:8000::/17",
+        "64:ff9b::8000:0/98",
+        "2001:db8::5efe:c000:0/98",
+        "::224.0.0.0/100",
+      ],
+      expected: [["a.test", NONE]],
+    },
+    ...["2001:0:1:2:3:4::/96", "64:ff9b:1:2:3:4::/96", "2002::/16", "64:ff9b::/96", "2001:db8::5efe:0:0/96", "::/96"]
+      .map((
+        allowed,
+      ) => ({
+        name: "needs an address where others are embedded too",
+        rules: ["!128.0.0.0/1", allowed],
+        expected: [["a.test", "depends on its addresses, rule 1 at line 1 '!128.0.0.0/1' is tried first"]] as const,
+      })),
+    {
+      name: "denies without a look-up where only link-local addresses are not denied before the name",
+      rules: ["!0.0.0.0/0", ...ALL_BUT_LINK_LOCAL, "a.test"],
+      expected: [["a.test", "denied: every remote address is denied before rule 12 at line 12 'a.test'"]],
+    },
+    {
+      name: "needs an address where those are opened behind the name",
+      rules: ["!0.0.0.0/0", ...ALL_BUT_LINK_LOCAL, "a.test", "*.test", "fe80::/10"],
+      expected: [["a.test", "depends on its addresses, rule 1 at line 1 '!0.0.0.0/0' is tried first"]],
+    },
+    {
+      name: "denies without a look-up where the name is denied before they are opened",
+      rules: ["!0.0.0.0/0", ...ALL_BUT_LINK_LOCAL, "a.test", "!*.test", "fe80::/10"],
+      expected: [["a.test", "denied: every remote address is denied before rule 12 at line 12 'a.test'"]],
     },
     {
       name: "A13: judges a single label as it stands",
@@ -381,17 +431,18 @@ describe("decideNameAddress()", () => {
 });
 
 describe("decide()", () => {
-  test("finds no rule by the hash of its name alone", () => {
-    // Every two-letter name has its own slot or a neighbour's; none may answer for another.
-    const letters = "abcdefghijklmnopqrstuvwxyz0123456789_-".split("");
-    const names = letters.flatMap((one) => letters.map((two) => `${one}${two}.test`)).filter((name) =>
-      !name.startsWith("-")
-    );
-    const policy = compile(names.filter((_name, index) => index % 2 === 0));
-    for (const [index, name] of names.entries()) {
-      expect(`${name} ${decideName(policy, name).verdict}`).toBe(`${name} ${index % 2 === 0 ? "allow" : "deny"}`);
+  // Pairs of names with the same 32-bit FNV-1a hash, taken from the last character to the first.
+  for (const [ruled, other] of [["6lwz.test", "8dq2.test"], ["h9182.example.com", "h697514.example.com"]] as const) {
+    for (const [one, two] of [[ruled, other], [other, ruled]] as const) {
+      test(`takes ${two} not for ${one}, whose hash it has`, () => {
+        const only = compile([`*.${one}`]);
+        expect([decideName(only, one).verdict, decideName(only, two).verdict]).toEqual(["allow", "deny"]);
+        const both = compile([`!${one}`, `*.${two}`]);
+        expect(say(decideName(both, one))).toBe(`denied by rule 1 at line 1 '!${one}'`);
+        expect(say(decideName(both, `a.${two}`))).toBe(`allowed by rule 2 at line 2 '*.${two}'`);
+      });
     }
-  });
+  }
 
   test("decides among 100,000 rules as the first of them says", () => {
     const lines: string[] = [];

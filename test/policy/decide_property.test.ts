@@ -88,6 +88,35 @@ const rule: fc.Arbitrary<ReferenceRule> = fc.record({
   deny: fc.boolean(),
   what: fc.oneof(ipv4Range, ipv6Range, nameMatch, nameMatch),
 });
+/** Ranges so wide, or so exactly those that embed or are special, that a few of them leave nothing or one thing open. */
+const wideRange = fc.constantFrom<ReferenceRule["what"]>(
+  ...[0n, 0x8000_0000n].map((value) => range("ipv4", value, 1)),
+  range("ipv4", 0n, 0),
+  range("ipv4", 0x7f00_0000n, 8),
+  range("ipv4", 0xa9fe_0000n, 16),
+  ...[0n, 1n << 127n].map((value) => range("ipv6", value, 1)),
+  range("ipv6", 0n, 0),
+  range("ipv6", 0n, 96),
+  range("ipv6", 1n, 128),
+  range("ipv6", 0xfe80n << 112n, 10),
+  range("ipv6", 0xff00n << 112n, 8),
+  range("ipv6", 0x0064_ff9bn << 96n, 96),
+  range("ipv6", (0x0064_ff9bn << 96n) + 0x7f00_0000n, 104),
+  range("ipv6", 0x0064_ff9b_0001n << 80n, 48),
+  range("ipv6", (0x0064_ff9b_0001n << 80n) + 0x8000_0000n, 97),
+  range("ipv6", 0x2001_0000n << 96n, 32),
+  range("ipv6", (0x2001_0000n << 96n) + 0x8000_0000n, 97),
+  range("ipv6", 0x2002n << 112n, 16),
+  range("ipv6", 0x2002_7f00n << 96n, 24),
+  range("ipv6", (0x2001_0db8n << 96n) + (0x5efen << 32n), 96),
+  range("ipv6", (0xfe80n << 112n) + (0x0200_5efen << 32n) + 0x7f00_0000n, 97),
+);
+const wideRule: fc.Arbitrary<ReferenceRule> = fc.record({
+  deny: fc.boolean(),
+  what: fc.oneof({ weight: 4, arbitrary: wideRange }, { weight: 1, arbitrary: nameMatch }),
+});
+const wideList = fc.array(wideRule, { minLength: 2, maxLength: 9 });
+
 const ruleList = fc.tuple(fc.array(rule, { minLength: 1, maxLength: 7 }), fc.boolean())
   .map(([rules, isOpen]): ReferenceRule[] => isOpen ? [...rules, { deny: false, what: { kind: "any" } }] : rules);
 
@@ -185,7 +214,7 @@ describe("decideName()", () => {
 
   test("denies without an address if and only if no address would be allowed", () => {
     fc.assert(
-      fc.property(ruleList, name, (rules, target) => {
+      fc.property(fc.oneof(ruleList, wideList), name, (rules, target) => {
         const decision = decideName(compile(rules), target);
         const isPossible = candidates(rules).some((one) => decideSlowly(rules, target, one).allow);
         expect(decision.verdict === "deny").toBe(!isPossible);
