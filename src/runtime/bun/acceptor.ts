@@ -113,19 +113,29 @@ export class Acceptor {
   readonly #endRest = (): void => {
     this.#restTimer = undefined;
     for (const listener of this.#listeners) {
-      if (listener.bun !== undefined || listener.keptFd === undefined) continue;
-      const fd = this.#libc?.duplicate(listener.keptFd);
-      if (fd === undefined) return this.#rest();
-      if (fd > this.#highestFd) {
-        this.#libc?.close(fd);
+      if (listener.bun === undefined && listener.keptFd !== undefined && !this.#reopen(listener, listener.keptFd)) {
         return this.#rest();
       }
-      // Bun can listen on a descriptor that it is given, and then owns it, which its types do not say.
-      const options = { fd, allowHalfOpen: true, socket: this.#handler };
-      listener.bun = Bun.listen<Connection>(options as unknown as Bun.TCPSocketListenOptions<Connection>);
-      this.#libc?.enlargeBacklog(fd);
     }
   };
+
+  /** Listens again on the kept socket, if there is room. */
+  #reopen(listener: Listener, keptFd: number): boolean {
+    const fd = this.#libc?.duplicate(keptFd);
+    if (fd === undefined) return false;
+    // The first free descriptor may be the one that the listener itself left; the second shows what is free for clients.
+    const probe = this.#libc?.duplicate(keptFd);
+    if (probe !== undefined) this.#libc?.close(probe);
+    if (probe === undefined || probe > this.#highestFd) {
+      this.#libc?.close(fd);
+      return false;
+    }
+    // Bun can listen on a descriptor that it is given, and then owns it, which its types do not say.
+    const options = { fd, allowHalfOpen: true, socket: this.#handler };
+    listener.bun = Bun.listen<Connection>(options as unknown as Bun.TCPSocketListenOptions<Connection>);
+    this.#libc?.enlargeBacklog(fd);
+    return true;
+  }
 }
 
 /** Bun's listeners have their descriptor, which its types do not say. */

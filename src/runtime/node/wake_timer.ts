@@ -1,4 +1,5 @@
 // Owns the one timer of an engine. Knows nothing of what it wakes.
+import { clearTimeout, setTimeout } from "node:timers";
 import type { Clock } from "../runtime.ts";
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -25,7 +26,8 @@ export class WakeTimer {
   #arm(): void {
     clearTimeout(this.#timer);
     const delayMs = Math.min(Math.max(Math.ceil(this.#timeMs - this.#clock.nowMs()), 0), MAX_DELAY_MS);
-    this.#timer = setTimeout(this.#onTimer, delayMs);
+    // Sockets and listeners keep the process alive; an alarm for none of them need not.
+    this.#timer = setTimeout(this.#onTimer, delayMs).unref();
   }
 
   readonly #onTimer = (): void => {
