@@ -15,8 +15,10 @@ export const PROGRAM = "egress-http-proxy";
 /** The version in package.json, which the executable has built in. */
 export const VERSION: string = manifest.version;
 
+const HELP_WIDTH = 110;
+
 const HELP_STYLE: Partial<Help> = {
-  helpWidth: 110,
+  helpWidth: HELP_WIDTH,
   styleTitle: (title) => title === "Options:" ? "Flags:" : title,
 };
 
@@ -60,7 +62,16 @@ export function notInThisBuild(part: string): UsageError {
 
 function parseFlags(command: Command, parser: Commander, args: readonly string[], set: CommandSet): CommandLine {
   let printed = "";
-  parser.configureOutput({ writeOut: (text) => printed += text, writeErr: () => {}, outputError: () => {} });
+  parser.configureOutput({
+    writeOut: (text) => printed += text,
+    writeErr: () => {},
+    outputError: () => {},
+    // Its own ways to find these read the process and its environment.
+    getOutHelpWidth: () => HELP_WIDTH,
+    getErrHelpWidth: () => HELP_WIDTH,
+    getOutHasColors: () => false,
+    getErrHasColors: () => false,
+  });
   try {
     parser.parse(args, { from: "user" });
   } catch (error) {
