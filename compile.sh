@@ -1,5 +1,5 @@
 #!/bin/bash
-# Compiles src/main.ts to one executable, dist/egress-http-proxy, and lays out dist/rootfs/: what an image made from
+# Compiles src/main.ts and the program of its threads to one executable, dist/egress-http-proxy, and lays out dist/rootfs/: what an image made from
 # nothing needs, which is that executable, the C library that it is linked to, and no more.
 # ./compile.sh [--target x86_64|aarch64]; without a target for the machine it runs on. Wants `npm ci` before it.
 set -euo pipefail
@@ -92,11 +92,11 @@ if [ "$target" != "$host" ]; then
   options+=(--compile-executable-path="$runtime")
 fi
 
-"$bun" --no-env-file build "${options[@]}" src/main.ts >dist/compile.log 2>&1 || {
+"$bun" --no-env-file build "${options[@]}" src/main.ts src/worker.ts >dist/compile.log 2>&1 || {
   cat dist/compile.log >&2
   fail "Cannot compile src/main.ts: 'bun build' failed"
 }
-rm -f dist/compile.log dist/egress-http-proxy.map
+rm -f dist/compile.log dist/*.map
 
 # --- The root file system.
 

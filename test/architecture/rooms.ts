@@ -13,12 +13,16 @@ export const ROOMS: Readonly<
   dns: { rooms: ["address", "errors", "limits", "contract"], packages: [] },
   observe: { rooms: ["address", "errors", "limits", "contract"], packages: ["@logtape/logtape"] },
   proxy: { rooms: ["address", "policy", "http1", "dns", "observe", "errors", "limits", "contract"], packages: [] },
+  plane: {
+    rooms: ["address", "policy", "dns", "observe", "proxy", "errors", "limits", "contract"],
+    packages: [],
+  },
   cli: {
-    rooms: ["address", "policy", "dns", "observe", "proxy", "errors", "limits", "contract", "version"],
+    rooms: ["address", "policy", "dns", "observe", "proxy", "plane", "errors", "limits", "contract", "version"],
     packages: ["commander"],
   },
   adapters: { rooms: ["address", "errors", "limits", "contract"], packages: [] },
-  main: { rooms: ["adapters", "cli", "contract"], packages: [] },
+  main: { rooms: ["adapters", "cli", "plane", "contract"], packages: [] },
 };
 
 /** Files that are rooms of their own. */
@@ -26,6 +30,7 @@ const ROOM_FILES: Readonly<Record<string, string>> = {
   "src/errors.ts": "errors",
   "src/limits.ts": "limits",
   "src/main.ts": "main",
+  "src/worker.ts": "main",
   "src/runtime/detect.ts": "adapters",
   "package.json": "version",
 };
@@ -41,7 +46,7 @@ export function roomOf(path: string): string | undefined {
   return folder in ROOMS ? folder : undefined;
 }
 
-/** Whether a file is of the core: everything but the adapters and main.ts. */
+/** Whether a file is of the core: everything but the adapters, main.ts and worker.ts. */
 export function isCore(path: string): boolean {
   const room = roomOf(path);
   return room !== "adapters" && room !== "main";
