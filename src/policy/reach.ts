@@ -1,5 +1,6 @@
 // Owns what can be said of a rule list before any address is known: up to which rule no address could be allowed.
 // It is what lets a name be denied without a look-up. Runs once per rule list; knows nothing of names.
+import { LatestOwner } from "./latest_owner.ts";
 import { NO_RULE } from "./name_table.ts";
 import type { RangeTable } from "./range_table.ts";
 import type { Rule } from "./rule.ts";
@@ -47,7 +48,10 @@ const IPV6_SPECIAL: readonly Interval[] = [
   { first: 0xff00n << 112n, last: (1n << 128n) - 1n },
 ];
 
+const NOT_PLAIN: readonly Interval[] = [...EMBEDDING, ...IPV6_SPECIAL];
+
 const IPV4_END = 1n << 32n;
+const IPV4_ALL: readonly Interval[] = [{ first: 0n, last: IPV4_END - 1n }];
 
 /** Finds the reach of the address and range rules. `deniedIpv4` is the table of the denying IPv4 rules alone. */
 export function findReach(
@@ -56,6 +60,7 @@ export function findReach(
   ipv6: RangeTable,
   deniedIpv4: RangeTable,
 ): Reach {
+  const denied = new LatestOwner(deniedIpv4);
   const firstAddressRule = rules.find(({ match }) => match.kind === "address" || match.kind === "range")?.number;
   const isAllow = (number: number) => rules[number - 1]?.action === "allow";
   let firstAllow = NO_RULE;
@@ -83,9 +88,9 @@ export function findReach(
     // denied before, and so are they.
     if (owner > lastRemote && hasPlainRemote(interval)) lastRemote = owner;
     if (!isAllow(owner)) continue;
-    const isSpecial = hasUndenied(interval, owner, deniedIpv4, true);
+    const isSpecial = hasUndenied(interval, owner, denied, true);
     if (isSpecial) firstSpecialAllow = Math.min(firstSpecialAllow, owner);
-    if (isSpecial || hasPlainRemote(interval) || hasUndenied(interval, owner, deniedIpv4, false)) {
+    if (isSpecial || hasPlainRemote(interval) || hasUndenied(interval, owner, denied, false)) {
       firstAllow = Math.min(firstAllow, owner);
     }
   }
@@ -94,22 +99,22 @@ export function findReach(
 
 /** Whether the interval has an address that is neither special nor embeds IPv4. */
 function hasPlainRemote(interval: Interval): boolean {
-  const parts = subtract(interval, [...EMBEDDING, ...IPV6_SPECIAL]);
+  const parts = subtract(interval, NOT_PLAIN);
   return parts.some((part) => !isWithinIsatap(part));
 }
 
 /** Whether the interval has a special address, or one that embeds IPv4 (only special ones if asked), whose embedded address no rule before `owner` denies. */
-function hasUndenied(interval: Interval, owner: number, deniedIpv4: RangeTable, isSpecialOnly: boolean): boolean {
-  const wanted = isSpecialOnly ? IPV4_SPECIAL : [{ first: 0n, last: IPV4_END - 1n }];
+function hasUndenied(interval: Interval, owner: number, denied: LatestOwner, isSpecialOnly: boolean): boolean {
+  const wanted = isSpecialOnly ? IPV4_SPECIAL : IPV4_ALL;
   const isFree = (embedded: Interval, within: readonly Interval[]) =>
     within.some((part) => {
       const both = intersect(embedded, part);
-      return both !== undefined && hasLaterOwner(deniedIpv4, both, owner);
+      return both !== undefined && denied.between(Number(both.first), Number(both.last)) > owner;
     });
   for (const special of IPV6_SPECIAL) {
     const both = intersect(interval, special);
     // A link-local address may be an ISATAP one too; then its embedded address counts, special or not.
-    if (both !== undefined && (!isWithinIsatap(both) || isFree(lowWords(both), [{ first: 0n, last: IPV4_END - 1n }]))) {
+    if (both !== undefined && (!isWithinIsatap(both) || isFree(lowWords(both), IPV4_ALL))) {
       return true;
     }
   }
@@ -120,20 +125,10 @@ function hasUndenied(interval: Interval, owner: number, deniedIpv4: RangeTable, 
       if (isFree(embedded, wanted)) return true;
     }
   }
-  return subtract(interval, [...EMBEDDING, ...IPV6_SPECIAL]).some((part) => {
+  return subtract(interval, NOT_PLAIN).some((part) => {
     const block = firstIsatap(part);
     return block !== undefined && isFree(lowWords(block), wanted);
   });
-}
-
-/** Whether some address of the IPv4 interval has its first match after `number`, or none. */
-function hasLaterOwner(table: RangeTable, interval: Interval, number: number): boolean {
-  const first = Number(interval.first);
-  const bytes = Uint8Array.of(first >>> 24, first >>> 16 & 0xff, first >>> 8 & 0xff, first & 0xff);
-  for (let i = table.indexOf(bytes); i < table.owners.length && (table.starts[i] ?? 0) <= Number(interval.last); i++) {
-    if ((table.owners[i] ?? NO_RULE) > number) return true;
-  }
-  return false;
 }
 
 /** The IPv4 addresses that the IPv6 addresses of an interval embed at `shift`; two parts where 32 bits wrap round. */
