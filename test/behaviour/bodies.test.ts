@@ -183,6 +183,38 @@ behaviour("Bodies", () => {
     expect([response.status, response.body]).toEqual([413, "big"]);
   });
 
+  for (
+    const [what, target, status] of [["refused by rule", "http://denied.test/", 403], [
+      "whose name is not found",
+      "http://nowhere.test/",
+      502,
+    ]] as const
+  ) {
+    for (const framing of ["length", "chunked"]) {
+      for (const pace of ["at once", "later"]) {
+        test(`P23 the body of a request ${what} (${framing}, sent ${pace}) is never read as a request`, async () => {
+          await using origin = await Origin.start({ answer: OK_ANSWER });
+          await using client = await connectRaw(proxy());
+          const smuggled = `GET http://${origin.authority}/smuggled HTTP/1.1\r\nHost: h\r\n\r\n`;
+          const [field, body] = framing === "length"
+            ? [`Content-Length: ${smuggled.length}`, smuggled]
+            : ["Transfer-Encoding: chunked", `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`];
+          const head = `POST ${target} HTTP/1.1\r\nHost: h\r\n${field}\r\n\r\n`;
+          await client.send(pace === "at once" ? head + body : head);
+          const response = await client.readResponse();
+          expect(response.status).toBe(status);
+          if (pace === "later") await client.send(body);
+          if (!response.closes) {
+            await client.send(`GET http://${origin.authority}/next HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+            expect((await client.readResponse()).status).toBe(200);
+          }
+          expect((await client.readToEnd()).octets).toBe("");
+          expect(origin.received).not.toContain("smuggled");
+        });
+      }
+    }
+  }
+
   test("P26 another expectation is a 417", async () => {
     await using origin = await Origin.start();
     await using client = await connectRaw(proxy());

@@ -24,6 +24,27 @@ behaviour("Start", () => {
     expect(Object.keys(entry)).toContain("workers");
   });
 
+  test("it listens on an IPv6 address, and says so with brackets", async () => {
+    await using proxy = await startProxy({ rules: LOOPBACK_RULES, listen: "[::1]:0" });
+    expect(JSON.stringify(await proxy.ready())).toContain(`[::1]:${proxy.port}`);
+    await using origin = await Origin.start({ answer: OK_ANSWER });
+    await using client = await connectRaw({ host: "::1", port: proxy.port });
+    await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+    expect((await client.readResponse()).status).toBe(200);
+    await proxy.waitForAccess("the client in brackets", (entry) => entry.client === `[::1]:${client.localPort}`);
+  });
+
+  test("a port alone is every address, IPv4 and IPv6, and clients are told apart as what they are", async () => {
+    await using proxy = await startProxy({ rules: LOOPBACK_RULES, listen: ":0" });
+    await using origin = await Origin.start({ answer: OK_ANSWER });
+    for (const [host, shown] of [["127.0.0.1", "127.0.0.1"], ["::1", "[::1]"], ["127.0.0.9", "127.0.0.1"]] as const) {
+      await using client = await connectRaw({ host, port: proxy.port });
+      await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+      expect((await client.readResponse()).status).toBe(200);
+      await proxy.waitForAccess(`${shown}`, (entry) => entry.client === `${shown}:${client.localPort}`);
+    }
+  });
+
   test("the digest is that of the rules: comments and blank lines do not change it, another rule does", async () => {
     const digests: unknown[] = [];
     for (const rules of [["127.0.0.1", "*"], ["# c", "", " 127.0.0.1 ", "*"], ["127.0.0.2", "*"]]) {
