@@ -6,13 +6,18 @@ import { detectRuntime } from "./runtime/detect.ts";
 // For an end that nobody saw coming, such as a loop with nothing left to wait for: never success.
 process.exitCode = 1;
 
-try {
-  const runtime = await detectRuntime();
-  // One connection's fault must not end the others: it is told, and the proxy goes on.
-  process.on("uncaughtException", (error) => reportInternalError(runtime.process, error));
-  process.on("unhandledRejection", (reason) => reportInternalError(runtime.process, reason));
-  process.exit(await runCommand(runtime));
-} catch (error) {
-  process.stderr.write(`egress-http-proxy: internal error: ${error instanceof Error ? error.message : error}\n`);
-  process.exit(1);
+// Not awaited here: Bun (1.4.5) delivers no worker's message while the main module is still being evaluated.
+void main();
+
+async function main(): Promise<void> {
+  try {
+    const runtime = await detectRuntime(new URL("./worker.ts", import.meta.url));
+    // One connection's fault must not end the others: it is told, and the proxy goes on.
+    process.on("uncaughtException", (error) => reportInternalError(runtime.process, error));
+    process.on("unhandledRejection", (reason) => reportInternalError(runtime.process, reason));
+    process.exit(await runCommand(runtime));
+  } catch (error) {
+    process.stderr.write(`egress-http-proxy: internal error: ${error instanceof Error ? error.message : error}\n`);
+    process.exit(1);
+  }
 }

@@ -1,11 +1,11 @@
 // Owns the orderly end: what is waited for, how long, and what is cut. Reads no signal itself.
-import type { ProxyServer } from "../proxy/server.ts";
+import type { DataPlane } from "../plane/data_plane.ts";
 
 /** The longest time of setTimeout(); a longer one would end at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The parts of a proxy that its end is made of. */
-export type Drainable = Pick<ProxyServer, "stopAccepting" | "whenEmpty" | "cut" | "openConnections">;
+export type Drainable = Pick<DataPlane, "stopAccepting" | "whenEmpty" | "cut" | "openConnections">;
 
 /** How long each part of the end may take. */
 export interface DrainSettings {
@@ -38,7 +38,7 @@ export async function drainProxy(
       ? await raceWithTimer(settings.drainTimeoutMs, "drain timeout", contestants)
       : await Promise.race(contestants);
   }
-  return { ended, cut: proxy.openConnections > 0 ? proxy.cut() : 0 };
+  return { ended, cut: proxy.openConnections > 0 ? await proxy.cut() : 0 };
 }
 
 async function raceWithTimer<T, U>(timeMs: number, atTimeout: U, contestants: readonly Promise<T>[]): Promise<T | U> {

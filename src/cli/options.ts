@@ -28,12 +28,6 @@ export interface Option<T> {
   readonly hidden?: boolean;
 }
 
-/** Posix is a word that is known, but not told of while it is in no build. */
-const ENGINE: ValueKind<"auto" | "posix" | "portable"> = {
-  ...choice(["auto", "portable"]),
-  parse: choice(["auto", "posix", "portable"]).parse,
-};
-
 const RULE_COMMANDS = ["run", "check", "explain"] as const;
 
 /** The table. Its keys are the names that the program uses; times are in milliseconds. */
@@ -88,12 +82,11 @@ export const OPTIONS = {
   engine: option<"auto" | "posix" | "portable">({
     flag: "--engine",
     variable: "EGRESS_HTTP_PROXY_ENGINE",
-    kind: ENGINE,
+    kind: choice(["auto", "posix", "portable"]),
     fallback: "auto",
     fallbackText: "auto, the fastest that works here",
-    help: "How sockets are driven",
+    help: "How sockets are driven: posix calls Linux's own in threads of its own, portable is the runtime's",
     commands: ["run"],
-    isMissing: (value) => value === "posix",
   }),
   workers: option<number | "auto">({
     flag: "--workers",
@@ -101,10 +94,8 @@ export const OPTIONS = {
     kind: numberOrAuto(1, 1024),
     fallback: 1,
     fallbackText: "1",
-    help: "How many threads relay; auto is one for each CPU that this process may use",
+    help: "How many threads relay (posix engine); auto is one for each CPU that this process may use",
     commands: ["run"],
-    isMissing: (value) => value !== 1,
-    hidden: true,
   }),
   resolvers: option<readonly SocketAddress[] | undefined>({
     flag: "--resolver",

@@ -12,12 +12,18 @@ export class RuleReloader {
   readonly #files: Files;
   readonly #store: PolicyStore;
   readonly #log: ProcessLog;
-  readonly #onReplaced: () => void;
+  readonly #onReplaced: (text: string) => void;
   #running: Promise<void> | undefined;
   #again = false;
 
-  /** `onReplaced` is called when new rules are in force. */
-  constructor(source: RuleSource, files: Files, store: PolicyStore, log: ProcessLog, onReplaced: () => void) {
+  /** `onReplaced` is called with the text of new rules, when they are in the store. */
+  constructor(
+    source: RuleSource,
+    files: Files,
+    store: PolicyStore,
+    log: ProcessLog,
+    onReplaced: (text: string) => void,
+  ) {
     this.#source = source;
     this.#files = files;
     this.#store = store;
@@ -71,7 +77,7 @@ export class RuleReloader {
       changed: policy.digest !== before,
     });
     logRuleWarnings(this.#log, read);
-    this.#onReplaced();
+    this.#onReplaced(read.text);
   }
 
   /** One log line for each fault: the last text that was good stays in force. */

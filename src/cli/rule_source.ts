@@ -17,6 +17,7 @@ export type RuleSource =
 
 /** What was made of a rule text. A policy is there only where nothing is wrong. */
 export interface ReadRules {
+  readonly text: string;
   readonly policy: Policy | undefined;
   readonly errors: readonly RuleProblem[];
   readonly warnings: readonly RuleProblem[];
@@ -44,11 +45,19 @@ export function findRuleSource({ settings, sourceOf }: GivenSettings): RuleSourc
 
 /** Reads and parses the rules. Throws UsageError where there is no text to parse; faults in a text are returned. */
 export async function readRules(source: RuleSource, files: Files): Promise<ReadRules> {
-  const { rules, errors, warnings } = parseRules(await readRuleText(source, files));
-  if (errors.length > 0) return { policy: undefined, errors: errors.map((error) => placed(error, source)), warnings };
+  const text = await readRuleText(source, files);
+  const { rules, errors, warnings } = parseRules(text);
+  if (errors.length > 0) {
+    return {
+      text,
+      policy: undefined,
+      errors: errors.map((error) => placed(error, source)),
+      warnings,
+    };
+  }
   const policy = Policy.compile(rules);
   const all = [...warnings, ...analyseRules(rules, policy)].sort((one, other) => one.line - other.line);
-  return { policy, errors, warnings: all };
+  return { text, policy, errors, warnings: all };
 }
 
 /** What is wrong with a text as a whole names its file. */

@@ -1,16 +1,16 @@
 // Owns the wiring of the running proxy: rules, resolver, server, logs, signals. Every part is made elsewhere.
 import { formatSocketAddress } from "../address/ip_address.ts";
 import { UsageError } from "../errors.ts";
-import { AccessLog } from "../observe/access_log.ts";
+import type { LogFormat } from "../observe/log_line.ts";
 import { LogWriter } from "../observe/log_writer.ts";
 import { formatProcessLine, openProcessLog, type ProcessLog } from "../observe/process_log.ts";
 import type { Policy } from "../policy/policy.ts";
 import { PolicyStore } from "../policy/store.ts";
-import { ProxyServer } from "../proxy/server.ts";
-import type { SocketAddress } from "../runtime/runtime.ts";
+import type { DataPlane } from "../plane/data_plane.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { VERSION } from "./command_line.ts";
 import { defaultMaxConnections } from "./connection_limit.ts";
+import { chooseDataPlanes, startDataPlane, type StartedPlane } from "./data_plane_choice.ts";
 import { drainProxy } from "./drain.ts";
 import { logRuleWarnings, RuleReloader } from "./reload.ts";
 import { openResolver } from "./name_resolver.ts";
@@ -45,8 +45,7 @@ async function run(context: CommandContext): Promise<number> {
   );
   const log = openProcessLog(writer, format, settings.logLevel);
   try {
-    const accessLog = new AccessLog(writer, format, settings.accessLog);
-    await serve(context, { source, read, policy }, log, accessLog);
+    await serve(context, { source, read, policy }, { format, writer, log });
   } finally {
     log.close();
     await writer.close();
@@ -60,16 +59,21 @@ interface StartRules {
   readonly policy: Policy;
 }
 
+interface Logs {
+  readonly format: LogFormat;
+  readonly writer: LogWriter;
+  readonly log: ProcessLog;
+}
+
 /** Serves from start to end; both are told in the log. */
-async function serve(context: CommandContext, rules: StartRules, log: ProcessLog, accessLog: AccessLog): Promise<void> {
+async function serve(context: CommandContext, rules: StartRules, logs: Logs): Promise<void> {
+  const { format, writer, log } = logs;
   const { runtime, settings } = context;
-  const { process: host, clock } = runtime;
+  const { process: host } = runtime;
   const store = new PolicyStore(rules.policy);
   const maxConnections = settings.maxConnections ?? defaultMaxConnections(await host.fileLimit());
-  const proxy = new ProxyServer({
-    createEngine: runtime.createEngine,
-    clock,
-    policy: store,
+  const planes = await chooseDataPlanes(context, {
+    rules: rules.read.text,
     settings: {
       connectTimeoutMs: settings.connectTimeoutMs,
       headerTimeoutMs: settings.headerTimeoutMs,
@@ -78,39 +82,38 @@ async function serve(context: CommandContext, rules: StartRules, log: ProcessLog
       maxConnections,
       reportOnly: settings.reportOnly,
     },
-    record: (exchange) => accessLog.record(exchange),
-    localAddresses: () => host.localAddresses(),
-    onAcceptLimit: () => log.warn("cannot accept connections: no file descriptor is left"),
+    format,
+    writer,
+    log,
   });
-  using resolver = await openResolver(runtime, settings.resolvers, (token, answer) => proxy.onAnswer(token, answer));
-  proxy.resolver = resolver;
-
+  let plane: DataPlane | undefined;
+  using resolver = await openResolver(runtime, settings.resolvers, (token, answer) => plane?.onAnswer(token, answer));
   const stop = listenForStop(host);
-  const reloader = new RuleReloader(rules.source, runtime.files, store, log, () => proxy.enforcePolicy());
+  const reloader = new RuleReloader(rules.source, runtime.files, store, log, (text) => plane?.replaceRules(text));
   host.onSignal("SIGHUP", () => void reloader.reload());
-  const address = await proxy.listen(settings.listen.address, settings.listen.port);
-  logStart(context, log, proxy, rules, address, maxConnections);
+  const started = await startDataPlane(planes, settings.listen, resolver, (chosen) => plane = chosen);
+  logStart(context, log, started, rules, maxConnections);
 
   const reason = await stop.first;
-  log.info("stopping", { reason, open_connections: proxy.openConnections });
-  const { ended, cut } = await drainProxy(proxy, settings, stop.second);
+  log.info("stopping", { reason, open_connections: started.plane.openConnections });
+  const { ended, cut } = await drainProxy(started.plane, settings, stop.second);
   log.info("stopped", { reason, ended, cut });
 }
 
 function logStart(
   { runtime, settings, warnings }: CommandContext,
   log: ProcessLog,
-  proxy: ProxyServer,
+  { plane, listener, why }: StartedPlane,
   { policy, read }: StartRules,
-  { address, port }: SocketAddress,
   maxConnections: number,
 ): void {
   log.info("listening", {
-    address: formatSocketAddress(address, port),
+    address: formatSocketAddress(listener.address, listener.port),
     rules: policy.rules.length,
     digest: policy.digest,
-    engine: proxy.engine.name,
-    workers: 1,
+    engine: plane.engineName,
+    engine_why: why,
+    workers: plane.workers,
     max_connections: maxConnections,
     report_only: settings.reportOnly || undefined,
     version: VERSION,

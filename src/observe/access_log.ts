@@ -3,18 +3,23 @@
 import { formatSocketAddress } from "../address/ip_address.ts";
 import type { Exchange } from "./exchange.ts";
 import { type LineFormat, lineFormat, type LogFormat } from "./log_line.ts";
-import type { LogWriter } from "./log_writer.ts";
 
 /** Which exchanges are logged: all, those that were refused (or would have been), or none. */
 export type AccessLogMode = "on" | "denied" | "off";
 
+/** Who takes the lines. */
+export interface LineSink {
+  /** Takes one line, its line feed included. */
+  append(line: string): void;
+}
+
 /** Writes ended exchanges to the log. */
 export class AccessLog {
-  readonly #writer: LogWriter;
+  readonly #writer: LineSink;
   readonly #format: LineFormat;
   readonly #mode: AccessLogMode;
 
-  constructor(writer: LogWriter, format: LogFormat, mode: AccessLogMode) {
+  constructor(writer: LineSink, format: LogFormat, mode: AccessLogMode) {
     this.#writer = writer;
     this.#format = lineFormat(format);
     this.#mode = mode;

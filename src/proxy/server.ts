@@ -17,6 +17,7 @@ import type {
   SocketAddress,
 } from "../runtime/runtime.ts";
 import type { Endpoint, LookupWaiter, ProxyContext } from "./context.ts";
+import { type ConnectionBudget, OwnConnectionBudget } from "./connection_budget.ts";
 import { formatVia, makeInstance } from "./instance.ts";
 import { Outbox } from "./outbox.ts";
 import { Session } from "./session.ts";
@@ -32,6 +33,10 @@ export interface ProxyParts {
   readonly clock: Clock;
   readonly policy: PolicyStore;
   readonly settings: ProxySettings;
+  /** The word by which this running proxy knows its own Via; made here where none is given. */
+  readonly instance?: string;
+  /** Places for client connections, `settings.maxConnections` where none is given. */
+  readonly budget?: ConnectionBudget;
   /** Takes each ended exchange. */
   readonly record: (exchange: Exchange) => void;
   /** Reads this machine's addresses afresh, to know its own listeners. */
@@ -46,8 +51,8 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   readonly clock: Clock;
   readonly policy: PolicyStore;
   readonly settings: ProxySettings;
-  readonly instance: string = makeInstance();
-  readonly via: string = formatVia(this.instance);
+  readonly instance: string;
+  readonly via: string;
   readonly timers: TimerHeap = new TimerHeap();
   readonly outbox: Outbox;
   readonly headWriter: HeadWriter = new HeadWriter();
@@ -60,6 +65,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   readonly #listeners: SocketAddress[] = [];
   readonly #waiters = new Map<number, LookupWaiter>();
   readonly #tokens = new Map<LookupWaiter, number>();
+  readonly #budget: ConnectionBudget;
   #resolver: NameResolver | undefined;
   #lastToken = 0;
   #refusedOpen = 0;
@@ -71,6 +77,9 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     this.clock = parts.clock;
     this.policy = parts.policy;
     this.settings = parts.settings;
+    this.instance = parts.instance ?? makeInstance();
+    this.via = formatVia(this.instance);
+    this.#budget = parts.budget ?? new OwnConnectionBudget(parts.settings.maxConnections);
     this.engine = parts.createEngine(this);
     this.outbox = new Outbox(this.engine);
   }
@@ -100,12 +109,10 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     this.#afterEvent();
   }
 
-  /** Resolves when the last session has ended. */
-  whenEmpty(): Promise<void> {
-    if (this.#sessions.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve;
-    });
+  /** Calls `onEmpty` once, when no session is left: at once where none is. */
+  onEmpty(onEmpty: () => void): void {
+    if (this.#sessions.size === 0) onEmpty();
+    else this.#onEmpty = onEmpty;
   }
 
   /** Cuts every session; returns how many were in the middle of something. */
@@ -136,7 +143,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   // ── engine events ──
 
   onAccept(id: ConnectionId, client: SocketAddress): void {
-    const over = this.#sessions.size - this.#refusedOpen >= this.settings.maxConnections;
+    const over = !this.#budget.take();
     if (over && this.#refusedOpen >= MAX_REFUSED_AT_ONCE) {
       this.engine.close(id);
       return;
@@ -250,11 +257,15 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   }
 
   forget(id: ConnectionId): void {
-    if (this.#sessions.get(id)?.overLimit === true) this.#refusedOpen--;
+    const session = this.#sessions.get(id);
+    if (session === undefined) return;
     this.#sessions.delete(id);
+    if (session.overLimit) this.#refusedOpen--;
+    else this.#budget.give();
     if (this.#sessions.size > 0) return;
-    this.#onEmpty?.();
+    const onEmpty = this.#onEmpty;
     this.#onEmpty = undefined;
+    onEmpty?.();
   }
 
   #detach(id: ConnectionId): Endpoint | undefined {

@@ -133,6 +133,33 @@ export interface Process {
   fileLimit(): Promise<number | undefined>;
 }
 
+/** One thread of the data plane, seen from the control plane. */
+export interface ThreadHandle {
+  /** Sends a message, a plain value, and wakes the thread. */
+  post(message: unknown): void;
+}
+
+/** What is heard of a thread. */
+export interface ThreadEvents {
+  onMessage(message: unknown): void;
+  /** It has ended, with everything that it had open. Once, and last. */
+  onEnd(reason: string): void;
+}
+
+/** Threads that each run one loop on the operating system's sockets. */
+export interface Threads {
+  /** Starts a thread; `start` is a plain value that its program begins with. */
+  spawn(start: unknown, events: ThreadEvents): ThreadHandle;
+}
+
+/** A thread of the data plane, seen from within. */
+export interface ThreadSide {
+  readonly createEngine: CreateEngine;
+  readonly clock: Clock;
+  localAddresses(): readonly IpAddress[];
+  post(message: unknown): void;
+}
+
 /** Everything that the program needs of what it runs on. */
 export interface Runtime {
   readonly name: "bun" | "deno";
@@ -142,4 +169,6 @@ export interface Runtime {
   readonly dns: DnsTransport;
   readonly files: Files;
   readonly process: Process;
+  /** Threads on the operating system's sockets, or why there are none here. */
+  readonly threads: Threads | { readonly unavailable: string };
 }

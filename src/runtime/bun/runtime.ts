@@ -5,15 +5,17 @@ import { readFileLimit } from "../node/file_limit.ts";
 import { systemFiles } from "../node/files.ts";
 import { createProcess } from "../node/process.ts";
 import type { CreateEngine, Runtime } from "../runtime.ts";
+import { openThreads } from "../posix/threads.ts";
 import { BunEngine } from "./engine.ts";
+import { bunFfi } from "./ffi.ts";
 import { openLibc } from "./libc.ts";
 
 /** Makes an engine on Bun's sockets. */
 export const createBunEngine: CreateEngine = (handler) =>
   new BunEngine(handler, { clock: systemClock, libc: openLibc(), fileLimit: readFileLimit() });
 
-/** Makes the runtime, on Bun. */
-export function createBunRuntime(): Runtime {
+/** Makes the runtime, on Bun; `threadProgram` is the module that a data-plane thread runs. */
+export function createBunRuntime(threadProgram: URL): Runtime {
   return {
     name: "bun",
     version: Bun.version,
@@ -22,5 +24,6 @@ export function createBunRuntime(): Runtime {
     dns: systemDns,
     files: systemFiles,
     process: createProcess(process.argv.slice(2)), // In a compiled executable too, where Bun makes up both.
+    threads: openThreads(bunFfi, process.platform, process.arch, threadProgram),
   };
 }

@@ -81,9 +81,20 @@ export class PosixEngine implements Engine, RelayHost {
     this.#stopped = true;
   }
 
-  /** Wakes a blocked loop from another thread: write 8 octets of 1 (little-endian) to it. `onSignalled` runs in the loop. */
-  openSignal(onSignalled: () => void): number {
-    return this.#events.openSignal(onSignalled);
+  /** Watches an eventfd that other threads write to; `onSignalled` runs in the loop. The engine owns it from now on. */
+  watchSignal(signal: number, onSignalled: () => void): void {
+    this.#events.watchSignal(signal, onSignalled);
+  }
+
+  /** Closes every descriptor that it has; peers see a reset. For an engine that must not go on. */
+  destroy(): void {
+    this.#table.kind.forEach((kind, fd) => {
+      if (kind === KIND.FREE) return;
+      if (kind !== KIND.LISTENER) this.#sockets.lingerZero(fd);
+      this.#release(fd);
+    });
+    this.#pool.close();
+    this.#events.close();
   }
 
   /** One turn of the loop: waits at most `maxWaitMs` (-1: as long as nothing is due) and deals with what came. */

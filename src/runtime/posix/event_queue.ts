@@ -5,7 +5,6 @@ import type { Sockets } from "./sockets.ts";
 
 const MAX_EVENTS = 512;
 const EDGE = (C.EPOLLIN | C.EPOLLOUT | C.EPOLLRDHUP | C.EPOLLET) | 0;
-const EFD_FLAGS = C.O_NONBLOCK | C.O_CLOEXEC;
 
 /** One epoll instance. Each event carries its descriptor and the generation under which that was added. */
 export class EventQueue {
@@ -65,13 +64,18 @@ export class EventQueue {
     this.#sockets.libc.epoll_ctl(this.#epoll, C.EPOLL_CTL_DEL, fd, this.#one.address);
   }
 
-  /** Makes the descriptor that other threads write to. */
-  openSignal(onSignalled: () => void): number {
-    this.#signal = this.#sockets.check(this.#sockets.libc.eventfd(0, EFD_FLAGS));
+  /** Watches an eventfd that other threads write to. */
+  watchSignal(signal: number, onSignalled: () => void): void {
+    this.#signal = signal;
     this.#onSignalled = onSignalled;
     // A generation that no connection has: the engine passes the event over after it was taken here.
-    if (this.#signal >= 0) this.#add(this.#signal, 0xffff_ffff, C.EPOLLIN);
-    return this.#signal;
+    this.#add(signal, 0xffff_ffff, C.EPOLLIN);
+  }
+
+  /** Closes the epoll instance and the eventfd. */
+  close(): void {
+    this.#sockets.libc.close(this.#epoll);
+    if (this.#signal >= 0) this.#sockets.libc.close(this.#signal);
   }
 
   get #dataWord(): number {

@@ -59,6 +59,7 @@ export const MSG_NOSIGNAL = 0x4000;
 export const F_SETPIPE_SZ = 1031;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
+export const EFD_FLAGS: number = O_NONBLOCK | O_CLOEXEC;
 export const SPLICE_F_MOVE_NONBLOCK = 1 | 2;
 
 export const EPOLL_CTL_ADD = 1;

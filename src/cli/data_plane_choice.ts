@@ -1,0 +1,121 @@
+// Owns the choice of the engine and of the number of threads, and the way back where the first choice fails.
+import { UsageError } from "../errors.ts";
+import type { NameResolver } from "../dns/answer.ts";
+import { AccessLog } from "../observe/access_log.ts";
+import type { LogFormat } from "../observe/log_line.ts";
+import type { LogWriter } from "../observe/log_writer.ts";
+import type { ProcessLog } from "../observe/process_log.ts";
+import type { DataPlane } from "../plane/data_plane.ts";
+import { LocalDataPlane } from "../plane/local_data_plane.ts";
+import { ThreadedDataPlane, ThreadStartError } from "../plane/threaded_data_plane.ts";
+import { makeInstance } from "../proxy/instance.ts";
+import type { ProxySettings } from "../proxy/settings.ts";
+import type { SocketAddress } from "../runtime/runtime.ts";
+import type { CommandContext } from "./command.ts";
+import { OPTIONS } from "./options.ts";
+import type { ListenAddress } from "./socket_address.ts";
+import { countWorkers } from "./worker_count.ts";
+
+/** What a data plane is made of, whichever it is. */
+export interface PlaneParts {
+  readonly rules: string;
+  readonly settings: ProxySettings;
+  readonly format: LogFormat;
+  readonly writer: LogWriter;
+  readonly log: ProcessLog;
+}
+
+/** A data plane that may be tried, and why it would be the one. */
+export interface PlaneChoice {
+  readonly why: string;
+  make(): DataPlane & { set resolver(resolver: NameResolver) };
+}
+
+/** A data plane that listens. */
+export interface StartedPlane {
+  readonly plane: DataPlane;
+  readonly listener: SocketAddress;
+  readonly why: string;
+}
+
+/** Lists the data planes to try, best first. Throws UsageError where the settings ask for one that cannot be had. */
+export async function chooseDataPlanes(context: CommandContext, parts: PlaneParts): Promise<readonly PlaneChoice[]> {
+  const { runtime, settings } = context;
+  const { threads } = runtime;
+  const portable = (why: string): PlaneChoice => ({ why, make: () => makeLocal(context, parts) });
+  if (settings.engine === "portable") {
+    warnOfWorkers(context, parts.log);
+    return [portable("asked for")];
+  }
+  if ("unavailable" in threads) {
+    if (settings.engine === "posix") {
+      throw new UsageError([`Cannot use ${OPTIONS.engine.flag} posix: ${threads.unavailable}`]);
+    }
+    warnOfWorkers(context, parts.log);
+    return [portable(`the posix engine cannot run here: ${threads.unavailable}`)];
+  }
+  const workers = settings.workers === "auto" ? await countWorkers(runtime.files) : settings.workers;
+  const posix: PlaneChoice = {
+    why: settings.engine === "posix" ? "asked for" : "the fastest that works here",
+    make: () =>
+      new ThreadedDataPlane({
+        threads,
+        workers,
+        start: {
+          rules: parts.rules,
+          settings: parts.settings,
+          instance: makeInstance(),
+          logFormat: parts.format,
+          accessLog: settings.accessLog,
+        },
+        writeLog: (lines) => parts.writer.append(lines),
+        onAcceptLimit: () => warnOfAcceptLimit(parts.log),
+        onThreadEnd: (reason) =>
+          parts.log.error("a thread has died, its connections with it; another takes its place", { details: reason }),
+      }),
+  };
+  if (settings.engine === "posix") return [posix];
+  return [posix, portable("no thread of the posix engine could be started")];
+}
+
+/** Starts the first data plane that can be. Throws UsageError where the address cannot be listened on. */
+export async function startDataPlane(
+  choices: readonly PlaneChoice[],
+  { address, port }: ListenAddress,
+  resolver: NameResolver,
+  onChosen: (plane: DataPlane) => void,
+): Promise<StartedPlane> {
+  let failure: unknown;
+  for (const { make, why } of choices) {
+    const plane = make();
+    plane.resolver = resolver;
+    onChosen(plane);
+    try {
+      return { plane, listener: await plane.listen(address, port), why };
+    } catch (error) {
+      if (!(error instanceof ThreadStartError)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+function makeLocal({ runtime, settings }: CommandContext, { rules, settings: own, format, writer, log }: PlaneParts) {
+  const accessLog = new AccessLog(writer, format, settings.accessLog);
+  return new LocalDataPlane(rules, {
+    createEngine: runtime.createEngine,
+    clock: runtime.clock,
+    settings: own,
+    record: (exchange) => accessLog.record(exchange),
+    localAddresses: () => runtime.process.localAddresses(),
+    onAcceptLimit: () => warnOfAcceptLimit(log),
+  });
+}
+
+function warnOfAcceptLimit(log: ProcessLog): void {
+  log.warn("cannot accept connections: no file descriptor is left");
+}
+
+function warnOfWorkers({ settings }: CommandContext, log: ProcessLog): void {
+  if (settings.workers !== 1) log.warn("one thread relays: more of them need the posix engine");
+}

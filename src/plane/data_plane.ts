@@ -1,0 +1,24 @@
+// Owns what the control plane may ask of the data plane, whether that runs in this thread or in others.
+import type { IpAddress } from "../address/ip_address.ts";
+import type { Answer } from "../dns/answer.ts";
+import type { SocketAddress } from "../runtime/runtime.ts";
+
+/** The running proxy, as the control plane sees it. */
+export interface DataPlane {
+  readonly engineName: string;
+  readonly workers: number;
+  /** Client connections that are open now. */
+  readonly openConnections: number;
+  /** Starts listening; returns the actual address. Throws UsageError. */
+  listen(address: IpAddress | undefined, port: number): Promise<SocketAddress>;
+  /** Puts other rules in force, and ends what they no longer allow. The text is one that parses. */
+  replaceRules(rules: string): void;
+  /** Hands over a late answer of the resolver. */
+  onAnswer(token: number, answer: Answer): void;
+  /** Stops accepting and ends what is idle. */
+  stopAccepting(): void;
+  /** Resolves when nothing is open any more. To be called after `stopAccepting`. */
+  whenEmpty(): Promise<void>;
+  /** Cuts what is open; resolves to how many requests and tunnels were in the middle of something. */
+  cut(): Promise<number>;
+}

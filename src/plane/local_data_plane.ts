@@ -1,0 +1,59 @@
+// Owns the data plane in the control plane's own thread: one proxy on the runtime's own sockets.
+import type { IpAddress } from "../address/ip_address.ts";
+import type { Answer, NameResolver } from "../dns/answer.ts";
+import { parseRules } from "../policy/parse_rules.ts";
+import { Policy } from "../policy/policy.ts";
+import { PolicyStore } from "../policy/store.ts";
+import { type ProxyParts, ProxyServer } from "../proxy/server.ts";
+import type { SocketAddress } from "../runtime/runtime.ts";
+import type { DataPlane } from "./data_plane.ts";
+
+/** One proxy in this thread. */
+export class LocalDataPlane implements DataPlane {
+  readonly workers = 1;
+  readonly #policy: PolicyStore;
+  readonly #server: ProxyServer;
+
+  constructor(rules: string, parts: Omit<ProxyParts, "policy">) {
+    this.#policy = new PolicyStore(Policy.compile(parseRules(rules).rules));
+    this.#server = new ProxyServer({ ...parts, policy: this.#policy });
+  }
+
+  get engineName(): string {
+    return this.#server.engine.name;
+  }
+
+  get openConnections(): number {
+    return this.#server.openConnections;
+  }
+
+  /** The resolver in use; to be set before `listen`. */
+  set resolver(resolver: NameResolver) {
+    this.#server.resolver = resolver;
+  }
+
+  listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
+    return this.#server.listen(address, port);
+  }
+
+  replaceRules(rules: string): void {
+    this.#policy.replace(Policy.compile(parseRules(rules).rules));
+    this.#server.enforcePolicy();
+  }
+
+  onAnswer(token: number, answer: Answer): void {
+    this.#server.onAnswer(token, answer);
+  }
+
+  stopAccepting(): void {
+    this.#server.stopAccepting();
+  }
+
+  whenEmpty(): Promise<void> {
+    return new Promise((resolve) => this.#server.onEmpty(resolve));
+  }
+
+  cut(): Promise<number> {
+    return Promise.resolve(this.#server.cut());
+  }
+}

@@ -1,0 +1,95 @@
+// Owns what one thread of the data plane runs: a proxy whose names are resolved, whose log is written and whose rules are
+// read by the control plane. Waits for nobody.
+import { IpAddress } from "../address/ip_address.ts";
+import type { Answer, NameResolver } from "../dns/answer.ts";
+import { UsageError } from "../errors.ts";
+import { AccessLog } from "../observe/access_log.ts";
+import { parseRules } from "../policy/parse_rules.ts";
+import { Policy } from "../policy/policy.ts";
+import { PolicyStore } from "../policy/store.ts";
+import { ProxyServer } from "../proxy/server.ts";
+import type { ThreadSide } from "../runtime/runtime.ts";
+import { SharedConnectionBudget } from "../proxy/connection_budget.ts";
+import { LineBatch } from "./line_batch.ts";
+import { fromPlainAnswer, type FromThread, type ThreadStart, type ToThread } from "./thread_messages.ts";
+
+/** The proxy of one thread. */
+export class ThreadProgram implements NameResolver {
+  readonly #side: ThreadSide;
+  readonly #start: ThreadStart;
+  readonly #policy: PolicyStore;
+  readonly #server: ProxyServer;
+  readonly #batch: LineBatch;
+
+  constructor(side: ThreadSide, start: ThreadStart) {
+    this.#side = side;
+    this.#start = start;
+    this.#policy = new PolicyStore(compile(start.rules));
+    const accessLog = { log: undefined as AccessLog | undefined };
+    this.#server = new ProxyServer({
+      createEngine: side.createEngine,
+      clock: side.clock,
+      policy: this.#policy,
+      settings: start.settings,
+      instance: start.instance,
+      budget: new SharedConnectionBudget(start.connections, start.settings.maxConnections),
+      record: (exchange) => accessLog.log?.record(exchange),
+      localAddresses: () => side.localAddresses(),
+      onAcceptLimit: () => this.#post({ kind: "accept-limit" }),
+    });
+    this.#server.resolver = this;
+    this.#batch = new LineBatch(this.#server.timers, side.clock, (lines) => this.#post({ kind: "log", lines }));
+    accessLog.log = new AccessLog(this.#batch, start.logFormat, start.accessLog);
+  }
+
+  /** Starts listening, and tells how that went. */
+  async listen(): Promise<void> {
+    const { address, port } = this.#start;
+    try {
+      const actual = await this.#server.listen(address === undefined ? undefined : IpAddress.parse(address), port);
+      this.#post({ kind: "listening", address: actual.address.text, port: actual.port });
+    } catch (error) {
+      const lines = error instanceof UsageError ? error.lines : [String(error)];
+      this.#post({ kind: "refused", lines });
+    }
+  }
+
+  /** Takes a message of the control plane. */
+  onMessage(message: ToThread): void {
+    switch (message.kind) {
+      case "rules":
+        this.#policy.replace(compile(message.rules));
+        return this.#server.enforcePolicy();
+      case "answer":
+        return this.#server.onAnswer(message.token, fromPlainAnswer(message.answer));
+      case "stop-accepting":
+        this.#server.onEmpty(() => {
+          this.#batch.flush();
+          this.#post({ kind: "empty" });
+        });
+        return this.#server.stopAccepting();
+      case "cut": {
+        const count = this.#server.cut();
+        this.#batch.flush();
+        return this.#post({ kind: "cut", count });
+      }
+    }
+  }
+
+  lookup(name: string, token: number): Answer | undefined {
+    this.#post({ kind: "lookup", token, name });
+    return undefined;
+  }
+
+  forget(token: number): void {
+    this.#post({ kind: "forget", token });
+  }
+
+  #post(message: FromThread): void {
+    this.#side.post(message);
+  }
+}
+
+function compile(rules: string): Policy {
+  return Policy.compile(parseRules(rules).rules);
+}

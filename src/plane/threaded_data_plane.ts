@@ -1,0 +1,179 @@
+// Owns the threads of the data plane: starts them, feeds them, replaces one that dies, and makes one proxy of them all.
+import { IpAddress } from "../address/ip_address.ts";
+import type { Answer, NameResolver } from "../dns/answer.ts";
+import { UsageError } from "../errors.ts";
+import type { SocketAddress, ThreadHandle, Threads } from "../runtime/runtime.ts";
+import { makeBudgetMemory, SharedConnectionBudget } from "../proxy/connection_budget.ts";
+import type { DataPlane } from "./data_plane.ts";
+import { type FromThread, type ThreadStart, toPlainAnswer, type ToThread } from "./thread_messages.ts";
+
+/** Tokens of a thread are told from another's by their part of the number: 2^20 threads, 2^32 look-ups each. */
+const TOKENS_PER_THREAD = 2 ** 32;
+
+/** A thread that died is replaced after this time, so that one that dies at once does not spin. */
+const REPLACE_DELAY_MS = 500;
+
+/** No thread could be started, for a reason that lies in the threads and not in what they were asked for. */
+export class ThreadStartError extends Error {
+  override readonly name = "ThreadStartError";
+}
+
+/** What the threads report to. */
+export interface ThreadedParts {
+  readonly threads: Threads;
+  readonly workers: number;
+  readonly start: Omit<ThreadStart, "address" | "port" | "connections">;
+  /** Takes lines of the access log. */
+  readonly writeLog: (lines: string) => void;
+  readonly onAcceptLimit: () => void;
+  /** A thread has died and is being replaced; its connections are lost. */
+  readonly onThreadEnd: (reason: string) => void;
+}
+
+interface Worker {
+  readonly index: number;
+  handle: ThreadHandle | undefined;
+  onStarted: ((message: FromThread | ThreadStartError) => void) | undefined;
+  onEmpty: (() => void) | undefined;
+  onCut: ((count: number) => void) | undefined;
+}
+
+/** A proxy of several threads, each with its own listener on the one port (SO_REUSEPORT). */
+export class ThreadedDataPlane implements DataPlane {
+  readonly engineName = "posix";
+  readonly workers: number;
+  readonly #parts: ThreadedParts;
+  readonly #memory = makeBudgetMemory();
+  readonly #budget: SharedConnectionBudget;
+  readonly #threads: Worker[] = [];
+  #rules: string;
+  #listener: SocketAddress | undefined;
+  #resolver: NameResolver | undefined;
+  #stopping = false;
+
+  constructor(parts: ThreadedParts) {
+    this.#parts = parts;
+    this.workers = parts.workers;
+    this.#rules = parts.start.rules;
+    this.#budget = new SharedConnectionBudget(this.#memory, parts.start.settings.maxConnections);
+  }
+
+  get openConnections(): number {
+    return this.#budget.taken;
+  }
+
+  /** The resolver in use; to be set before `listen`. */
+  set resolver(resolver: NameResolver) {
+    this.#resolver = resolver;
+  }
+
+  async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
+    // The first decides which port it is; the others join it there.
+    const listener = await this.#spawn(0, address, port);
+    this.#listener = { address: address ?? listener.address, port: listener.port };
+    const others = Array.from({ length: this.workers - 1 }, (_, index) => index + 1);
+    await Promise.all(others.map((index) => this.#spawn(index, address, listener.port)));
+    return listener;
+  }
+
+  replaceRules(rules: string): void {
+    this.#rules = rules;
+    this.#post({ kind: "rules", rules });
+  }
+
+  onAnswer(token: number, answer: Answer): void {
+    const worker = this.#threads[Math.floor(token / TOKENS_PER_THREAD)];
+    worker?.handle?.post(
+      { kind: "answer", token: token % TOKENS_PER_THREAD, answer: toPlainAnswer(answer) } satisfies ToThread,
+    );
+  }
+
+  stopAccepting(): void {
+    this.#stopping = true;
+    this.#post({ kind: "stop-accepting" });
+  }
+
+  async whenEmpty(): Promise<void> {
+    await Promise.all(this.#living().map((worker) => new Promise<void>((resolve) => worker.onEmpty = resolve)));
+  }
+
+  async cut(): Promise<number> {
+    const counts = this.#living().map((worker) => new Promise<number>((resolve) => worker.onCut = resolve));
+    this.#post({ kind: "cut" });
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+  }
+
+  #living(): Worker[] {
+    return this.#threads.filter(({ handle }) => handle !== undefined);
+  }
+
+  #post(message: ToThread): void {
+    for (const { handle } of this.#threads) handle?.post(message);
+  }
+
+  /** Starts a thread and waits until it listens. Throws UsageError where it can't, ThreadStartError where it died. */
+  async #spawn(index: number, address: IpAddress | undefined, port: number): Promise<SocketAddress> {
+    const worker: Worker = { index, handle: undefined, onStarted: undefined, onEmpty: undefined, onCut: undefined };
+    this.#threads[index] = worker;
+    const started = new Promise<FromThread | ThreadStartError>((resolve) => worker.onStarted = resolve);
+    const start: ThreadStart = {
+      ...this.#parts.start,
+      rules: this.#rules,
+      address: address?.text,
+      port,
+      connections: this.#memory,
+    };
+    worker.handle = this.#parts.threads.spawn(start, {
+      onMessage: (message) => this.#onMessage(worker, message as FromThread),
+      onEnd: (reason) => this.#onEnd(worker, address, reason),
+    });
+    const message = await started;
+    worker.onStarted = undefined;
+    if (message instanceof ThreadStartError) throw message;
+    if (message.kind === "listening") {
+      return { address: IpAddress.parse(message.address) as IpAddress, port: message.port };
+    }
+    throw new UsageError(message.kind === "refused" ? message.lines : []);
+  }
+
+  #onMessage(worker: Worker, message: FromThread): void {
+    switch (message.kind) {
+      case "listening":
+      case "refused":
+        return worker.onStarted?.(message);
+      case "log":
+        return this.#parts.writeLog(message.lines);
+      case "lookup":
+        return this.#lookup(worker, message.name, message.token);
+      case "forget":
+        return this.#resolver?.forget(worker.index * TOKENS_PER_THREAD + message.token);
+      case "accept-limit":
+        return this.#parts.onAcceptLimit();
+      case "empty":
+        return worker.onEmpty?.();
+      case "cut":
+        return worker.onCut?.(message.count);
+    }
+  }
+
+  #lookup(worker: Worker, name: string, token: number): void {
+    const ownToken = worker.index * TOKENS_PER_THREAD + token;
+    const answer = this.#resolver?.lookup(name, ownToken);
+    if (answer !== undefined) this.onAnswer(ownToken, answer);
+  }
+
+  #onEnd(worker: Worker, address: IpAddress | undefined, reason: string): void {
+    if (worker.handle === undefined) return;
+    worker.handle = undefined;
+    worker.onStarted?.(new ThreadStartError(reason));
+    worker.onEmpty?.();
+    worker.onCut?.(0);
+    const listener = this.#listener;
+    if (this.#stopping || listener === undefined) return;
+    this.#parts.onThreadEnd(reason);
+    setTimeout(() => {
+      if (this.#stopping) return;
+      this.#spawn(worker.index, address, listener.port).catch((error) => this.#parts.onThreadEnd(String(error)));
+    }, REPLACE_DELAY_MS);
+  }
+}

@@ -1,0 +1,70 @@
+// Owns a thread of the data plane from within: takes the greeting, runs the loop, and leaves nothing open when it dies.
+import { receiveMessageOnPort } from "node:worker_threads";
+import type { Ffi } from "../ffi.ts";
+import { systemClock } from "../node/clock.ts";
+import { localAddresses } from "../node/interfaces.ts";
+import type { ThreadSide } from "../runtime.ts";
+import { PosixEngine } from "./engine.ts";
+import { openLibc } from "./libc.ts";
+import { THREAD_UP, type ThreadDeath, type ThreadGreeting } from "./threads.ts";
+
+/** The program of a thread. */
+export interface ThreadMain {
+  /** Starts listening; the loop begins when it has resolved. */
+  listen(): Promise<void>;
+  onMessage(message: unknown): void;
+}
+
+/** The worker's own scope, as far as it is used. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ThreadGreeting>) => void) | null;
+  postMessage(message: unknown): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+
+/** Waits for the greeting and then runs `makeMain`'s program for the rest of the thread's life, blocking it. */
+export function runThread(ffi: Ffi, makeMain: (side: ThreadSide, start: unknown) => ThreadMain): void {
+  scope.onmessage = ({ data }) => {
+    scope.onmessage = null;
+    void run(ffi, data, makeMain).catch((error: unknown) => {
+      const death: ThreadDeath = { died: error instanceof Error ? error.stack ?? error.message : String(error) };
+      scope.postMessage(death);
+    });
+  };
+  scope.postMessage(THREAD_UP);
+}
+
+async function run(
+  ffi: Ffi,
+  { port, signal, epollEventBytes, start }: ThreadGreeting,
+  makeMain: (side: ThreadSide, start: unknown) => ThreadMain,
+): Promise<void> {
+  const libc = openLibc(ffi);
+  if (libc === undefined) throw new Error("libc cannot be called from a thread");
+  const engines: PosixEngine[] = [];
+  const side: ThreadSide = {
+    createEngine: (handler) => {
+      const engine = new PosixEngine(handler, { ffi, libc, clock: systemClock, reusePort: true, epollEventBytes });
+      engines.push(engine);
+      return engine;
+    },
+    clock: systemClock,
+    localAddresses,
+    post: (message) => scope.postMessage(message),
+  };
+  const main = makeMain(side, start);
+  await main.listen();
+  const [engine] = engines;
+  if (engine === undefined) throw new Error("the thread's program made no engine");
+  engine.watchSignal(signal, () => {
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+      main.onMessage(next.message);
+    }
+  });
+  try {
+    engine.run();
+  } finally {
+    engine.destroy();
+  }
+}
