@@ -67,3 +67,8 @@ export class UsageError extends Error {
     this.lines = lines;
   }
 }
+
+/** Something that the program needs is not to be had, by nobody's wrong usage. It ends the command with exit code 1. */
+export class CommandFailure extends Error {
+  override readonly name = "CommandFailure";
+}

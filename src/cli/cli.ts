@@ -5,7 +5,7 @@ import type { Process, Runtime } from "../runtime/runtime.ts";
 import { parseCommandLine, PROGRAM } from "./command_line.ts";
 import { COMMAND_SET } from "./commands.ts";
 import { findUnknownVariables, MODE_VARIABLE, ROUTER_MODE_VARIABLE } from "./environment.ts";
-import { CommandFailure } from "./failure.ts";
+import { CommandFailure } from "../errors.ts";
 import { OPTIONS } from "./options.ts";
 import { type Environment, readSettings } from "./settings.ts";
 import { runUnitTestMode, UNIT_TEST_MODE } from "./unit_test_mode.ts";

@@ -78,7 +78,7 @@ export async function chooseDataPlanes(context: CommandContext, parts: PlanePart
   return [posix, portable("no thread of the posix engine could be started")];
 }
 
-/** Starts the first data plane that can be. Throws UsageError where the address cannot be listened on. */
+/** Starts the first data plane that can be. Throws CommandFailure where the address cannot be listened on. */
 export async function startDataPlane(
   choices: readonly PlaneChoice[],
   { address, port }: ListenAddress,

@@ -2,7 +2,7 @@
 import type { Answer } from "../dns/answer.ts";
 import { Resolver } from "../dns/resolver.ts";
 import type { Runtime, SocketAddress } from "../runtime/runtime.ts";
-import { CommandFailure } from "./failure.ts";
+import { CommandFailure } from "../errors.ts";
 
 /** Opens the resolver on these servers, or on the system's. Throws CommandFailure where a system file cannot be read. */
 export async function openResolver(

@@ -101,7 +101,7 @@ export class RequestLine implements StartLine {
     if (state === MINOR) {
       if (octet < ZERO || octet > NINE) throw bad(`${describeOctet(octet)} in the version`);
       this.minorVersion = octet === ZERO ? 0 : 1;
-    } else if (state === MAJOR && octet > ZERO + 1 && octet <= NINE) {
+    } else if (state === MAJOR && octet >= ZERO && octet <= NINE && octet !== ZERO + 1) {
       throw fault("client", "Cannot speak this version of HTTP: only HTTP/1.1 and HTTP/1.0 are known", 505);
     } else if (octet !== VERSION_OCTETS[state - VERSION]) {
       throw bad(`${describeOctet(octet)} in the version, which should be HTTP/1.1 or HTTP/1.0`);

@@ -98,14 +98,12 @@ export class ResponseReader {
     if (this.#state === "dead") throw this.#fault;
     if (this.#state === "done") return;
     try {
-      if (this.#state === "idle") {
+      if (this.#state === "idle" || this.#state === "head") {
+        const where = this.#state === "idle" ? "before it" : "within its head";
         throw new ProxyError(
           "connection_terminated",
-          "Cannot read the response: the upstream closed the connection before it",
+          `Cannot read the response: the upstream closed the connection ${where}`,
         );
-      }
-      if (this.#state === "head") {
-        throw fault("upstream", `Cannot read the response head: it ended after ${this.#head.lengthBytes} bytes`);
       }
       this.#body.end();
       this.#tellEnd();

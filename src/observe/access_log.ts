@@ -2,7 +2,8 @@
 // it. Knows nothing of sockets and does not decide.
 import { formatSocketAddress } from "../address/ip_address.ts";
 import type { Exchange } from "./exchange.ts";
-import { type LineFormat, lineFormat, type LogFormat } from "./log_line.ts";
+import { formatJsonString } from "./json_text.ts";
+import { formatTime, type LogFormat, toTextLine } from "./log_line.ts";
 
 /** Which exchanges are logged: all, those that were refused (or would have been), or none. */
 export type AccessLogMode = "on" | "denied" | "off";
@@ -16,12 +17,12 @@ export interface LineSink {
 /** Writes ended exchanges to the log. */
 export class AccessLog {
   readonly #writer: LineSink;
-  readonly #format: LineFormat;
+  readonly #format: LogFormat;
   readonly #mode: AccessLogMode;
 
   constructor(writer: LineSink, format: LogFormat, mode: AccessLogMode) {
     this.#writer = writer;
-    this.#format = lineFormat(format);
+    this.#format = format;
     this.#mode = mode;
   }
 
@@ -29,30 +30,34 @@ export class AccessLog {
   record(exchange: Exchange): void {
     if (this.#mode === "off") return;
     if (this.#mode === "denied" && exchange.decision === "allow" && !exchange.wouldDeny) return;
-    this.#writer.append(formatExchange(exchange, this.#format));
+    const line = formatExchange(exchange);
+    this.#writer.append(this.#format === "json" ? line : toTextLine(line));
   }
 }
 
-/** Formats an exchange as one line. Its time is that of the end, so that the lines of a log are in order. */
-function formatExchange(exchange: Exchange, format: LineFormat): string {
+/**
+ * Formats an exchange as one line of JSON. Its time is that of the end, so that the lines of a log are in order. By
+ * one template, because there is one line for every request: put together field by field it took half as long again.
+ */
+function formatExchange(exchange: Exchange): string {
+  const { client, method, host, port, decision, wouldDeny, ruleLine, ruleText, upstream, error, details } = exchange;
   const durationMs = exchange.endMs - exchange.startMs;
-  let line = format.start(exchange.startEpochMs + durationMs, "info", exchange.tunnel ? "tunnel" : "request");
-  line += format.text("client", formatSocketAddress(exchange.client.address, exchange.client.port));
-  if (exchange.method !== "") line += format.text("method", exchange.method);
-  if (exchange.host !== "") line += format.text("host", exchange.host);
-  if (exchange.port !== 0) line += format.plain("port", exchange.port);
-  line += format.text("decision", exchange.decision);
-  if (exchange.wouldDeny) line += format.plain("would_deny", true);
-  if (exchange.ruleLine !== 0) line += format.plain("rule_line", exchange.ruleLine);
-  if (exchange.ruleText !== "") line += format.text("rule", exchange.ruleText);
-  if (exchange.upstream !== undefined) {
-    line += format.text("upstream", formatSocketAddress(exchange.upstream.address, exchange.upstream.port));
-  }
-  line += format.plain("status", exchange.status);
-  line += format.plain("bytes_from_client", exchange.bytesFromClient);
-  line += format.plain("bytes_to_client", exchange.bytesToClient);
-  line += format.plain("duration_ms", Math.round(durationMs * 1000) / 1000);
-  if (exchange.error !== undefined) line += format.text("error", exchange.error);
-  if (exchange.details !== "") line += format.text("details", exchange.details);
-  return line + format.end;
+  const time = formatTime(exchange.startEpochMs + durationMs);
+  const message = exchange.tunnel ? "tunnel" : "request";
+  const rounded = Math.round(durationMs * 1000) / 1000;
+  return `{"time":"${time}","level":"info","message":"${message}",` +
+    `"client":"${formatSocketAddress(client.address, client.port)}"` +
+    (method === "" ? "" : `,"method":${formatJsonString(method)}`) +
+    (host === "" ? "" : `,"host":${formatJsonString(host)}`) +
+    (port === 0 ? "" : `,"port":${port}`) +
+    `,"decision":"${decision}"` +
+    (wouldDeny ? ',"would_deny":true' : "") +
+    (ruleLine === 0 ? "" : `,"rule_line":${ruleLine}`) +
+    (ruleText === "" ? "" : `,"rule":${formatJsonString(ruleText)}`) +
+    (upstream === undefined ? "" : `,"upstream":"${formatSocketAddress(upstream.address, upstream.port)}"`) +
+    `,"status":${exchange.status},"bytes_from_client":${exchange.bytesFromClient}` +
+    `,"bytes_to_client":${exchange.bytesToClient},"duration_ms":${rounded}` +
+    (error === undefined ? "" : `,"error":"${error}"`) +
+    (details === "" ? "" : `,"details":${formatJsonString(details)}`) +
+    "}\n";
 }

@@ -1,4 +1,4 @@
-// Owns the shape of a log line: time, level, message, then fields, as JSON or as text. Knows no field by name.
+// Owns what all log lines share: formats, levels, time, and the text form of a JSON line. Knows no field but the first three.
 import { formatJsonString } from "./json_text.ts";
 
 /** How lines are written: `json` for machines, `text` (key=value) for people at a terminal. */
@@ -7,36 +7,17 @@ export type LogFormat = "json" | "text";
 /** How grave a line is. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
 
-/** The parts of a line in one format; string building alone, because there is one line for every request. */
-export interface LineFormat {
-  start(epochMs: number, level: LogLevel, message: string): string;
-  text(key: string, value: string): string;
-  /** A number or a truth value. */
-  plain(key: string, value: number | boolean): string;
-  readonly end: string;
-}
-
-const JSON_LINES: LineFormat = {
-  start: (epochMs, level, message) =>
-    `{"time":"${formatTime(epochMs)}","level":"${level}","message":${formatJsonString(message)}`,
-  text: (key, value) => `,"${key}":${formatJsonString(value)}`,
-  plain: (key, value) => `,"${key}":${value}`,
-  end: "}\n",
-};
-
 const UNQUOTED = /^[\x21\x23-\x3c\x3e-\x5b\x5d-\x7e]+$/;
 
-const TEXT_LINES: LineFormat = {
-  start: (epochMs, level, message) =>
-    `${formatTime(epochMs)} ${level.padEnd(5)} ${formatJsonString(message).slice(1, -1)}`,
-  text: (key, value) => ` ${key}=${UNQUOTED.test(value) ? value : formatJsonString(value)}`,
-  plain: (key, value) => ` ${key}=${value}`,
-  end: "\n",
-};
-
-/** Gives the parts for a format. Keys are the program's own words: they are not escaped. */
-export function lineFormat(format: LogFormat): LineFormat {
-  return format === "json" ? JSON_LINES : TEXT_LINES;
+/** Rewrites a JSON line as text. JSON is the form that is made fast and has every field; this one is for eyes. */
+export function toTextLine(jsonLine: string): string {
+  const { time, level, message, ...fields }: Record<string, unknown> = JSON.parse(jsonLine);
+  let line = `${time} ${String(level).padEnd(5)} ${formatJsonString(String(message)).slice(1, -1)}`;
+  for (const [key, value] of Object.entries(fields)) {
+    const text = String(value);
+    line += ` ${key}=${UNQUOTED.test(text) ? text : formatJsonString(text)}`;
+  }
+  return `${line}\n`;
 }
 
 let lastSecond = Number.NaN;

@@ -1,11 +1,12 @@
 // Owns the lines about the process itself: start, warnings, reload, end. LogTape sorts them by level; they go out on
 // the access log's writer, so that the order of all lines is kept.
 import { configureSync, getLogger, type LogLevel as TapeLevel, type LogRecord } from "@logtape/logtape";
-import { type LineFormat, lineFormat, type LogFormat, type LogLevel } from "./log_line.ts";
+import { formatJsonString } from "./json_text.ts";
+import { formatTime, type LogFormat, type LogLevel, toTextLine } from "./log_line.ts";
 import type { LogWriter } from "./log_writer.ts";
 
 /** What a line may say beside its message. Undefined values are left out. Keys are snake_case words. */
-export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** The lines about the process. A message is a fixed phrase; what varies goes into fields. */
 export interface ProcessLog {
@@ -25,10 +26,9 @@ let logCount = 0;
 
 /** Opens a log of lines in `format`, from `level` up, on `writer`. */
 export function openProcessLog(writer: LogWriter, format: LogFormat, level: LogLevel): ProcessLog {
-  const lines = lineFormat(format);
   const name = String(++logCount);
   const sink = (record: LogRecord) => {
-    writer.append(formatRecord(record, lines));
+    writer.append(formatRecord(format, record));
     // A line about the process is rare and wanted at once; debug lines may be one a request and wait for the batch.
     if (record.level !== "debug" && record.level !== "trace") writer.flush();
   };
@@ -69,7 +69,7 @@ function configureLogTape(): void {
   });
 }
 
-/** Formats a line about the process that does not go through a logger, such as the count of dropped lines. */
+/** Formats a line about the process, its line feed included: for the one that goes through no logger, too. */
 export function formatProcessLine(
   format: LogFormat,
   epochMs: number,
@@ -77,25 +77,18 @@ export function formatProcessLine(
   message: string,
   fields: LogFields,
 ): string {
-  const lines = lineFormat(format);
-  return lines.start(epochMs, level, message) + formatFields(fields, lines) + lines.end;
-}
-
-function formatRecord(record: LogRecord, lines: LineFormat): string {
-  const message = record.message.map((part) => typeof part === "string" ? part : String(part)).join("");
-  return lines.start(record.timestamp, lineLevel(record.level), message) + formatFields(record.properties, lines) +
-    lines.end;
-}
-
-function formatFields(fields: Readonly<Record<string, unknown>>, lines: LineFormat): string {
-  let text = "";
+  let line = `{"time":"${formatTime(epochMs)}","level":"${level}","message":${formatJsonString(message)}`;
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    if (typeof value === "number" || typeof value === "boolean") text += lines.plain(key, value);
-    else if (typeof value === "string") text += lines.text(key, value);
-    else text += lines.text(key, Array.isArray(value) ? value.join(", ") : String(value));
+    const isPlain = typeof value === "boolean" || typeof value === "number" && Number.isFinite(value);
+    line += `,${formatJsonString(key)}:${isPlain ? value : formatJsonString(String(value))}`;
   }
-  return text;
+  line += "}\n";
+  return format === "json" ? line : toTextLine(line);
+}
+
+function formatRecord(format: LogFormat, { timestamp, level, message, properties }: LogRecord): string {
+  return formatProcessLine(format, timestamp, lineLevel(level), message.join(""), properties as LogFields);
 }
 
 function tapeLevel(level: LogLevel): TapeLevel {

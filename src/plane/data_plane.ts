@@ -9,7 +9,7 @@ export interface DataPlane {
   readonly workers: number;
   /** Client connections that are open now. */
   readonly openConnections: number;
-  /** Starts listening; returns the actual address. Throws UsageError. */
+  /** Starts listening; returns the actual address. Throws CommandFailure. */
   listen(address: IpAddress | undefined, port: number): Promise<SocketAddress>;
   /** Puts other rules in force, and ends what they no longer allow. The text is one that parses. */
   replaceRules(rules: string): void;

@@ -30,7 +30,7 @@ export type ToThread =
 /** From a thread to the control plane. */
 export type FromThread =
   | { readonly kind: "listening"; readonly address: string; readonly port: number }
-  | { readonly kind: "refused"; readonly lines: readonly string[] }
+  | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "lookup"; readonly token: number; readonly name: string }
   | { readonly kind: "forget"; readonly token: number }
   | { readonly kind: "log"; readonly lines: string }

@@ -2,7 +2,7 @@
 // read by the control plane. Waits for nobody.
 import { IpAddress } from "../address/ip_address.ts";
 import type { Answer, NameResolver } from "../dns/answer.ts";
-import { UsageError } from "../errors.ts";
+import { CommandFailure } from "../errors.ts";
 import { AccessLog } from "../observe/access_log.ts";
 import { parseRules } from "../policy/parse_rules.ts";
 import { Policy } from "../policy/policy.ts";
@@ -49,8 +49,8 @@ export class ThreadProgram implements NameResolver {
       const actual = await this.#server.listen(address === undefined ? undefined : IpAddress.parse(address), port);
       this.#post({ kind: "listening", address: actual.address.text, port: actual.port });
     } catch (error) {
-      const lines = error instanceof UsageError ? error.lines : [String(error)];
-      this.#post({ kind: "refused", lines });
+      const reason = error instanceof CommandFailure ? error.message : String(error);
+      this.#post({ kind: "refused", reason });
     }
   }
 

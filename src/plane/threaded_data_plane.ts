@@ -1,7 +1,7 @@
 // Owns the threads of the data plane: starts them, feeds them, replaces one that dies, and makes one proxy of them all.
 import { IpAddress } from "../address/ip_address.ts";
 import type { Answer, NameResolver } from "../dns/answer.ts";
-import { UsageError } from "../errors.ts";
+import { CommandFailure } from "../errors.ts";
 import type { SocketAddress, ThreadHandle, Threads } from "../runtime/runtime.ts";
 import { makeBudgetMemory, SharedConnectionBudget } from "../proxy/connection_budget.ts";
 import type { DataPlane } from "./data_plane.ts";
@@ -111,7 +111,7 @@ export class ThreadedDataPlane implements DataPlane {
     for (const { handle } of this.#threads) handle?.post(message);
   }
 
-  /** Starts a thread and waits until it listens. Throws UsageError where it can't, ThreadStartError where it died. */
+  /** Starts a thread and waits until it listens. Throws CommandFailure where it can't, ThreadStartError where it died. */
   async #spawn(index: number, address: IpAddress | undefined, port: number): Promise<SocketAddress> {
     const worker: Worker = { index, handle: undefined, onStarted: undefined, onEmpty: undefined, onCut: undefined };
     this.#threads[index] = worker;
@@ -133,7 +133,7 @@ export class ThreadedDataPlane implements DataPlane {
     if (message.kind === "listening") {
       return { address: IpAddress.parse(message.address) as IpAddress, port: message.port };
     }
-    throw new UsageError(message.kind === "refused" ? message.lines : []);
+    throw new CommandFailure(message.kind === "refused" ? message.reason : "");
   }
 
   #onMessage(worker: Worker, message: FromThread): void {

@@ -69,6 +69,8 @@ export interface ResponseHeadChange {
   readonly clientMinorVersion: 0 | 1;
   /** The response is a 101 that was asked for. */
   readonly upgrade: boolean;
+  /** The time for a final response that has no Date (RFC 9110 §6.6.1). */
+  readonly epochMs: number;
 }
 
 /** Writes the head that goes to the client. The bytes are the writer's, valid until its next `begin`. */
@@ -91,6 +93,7 @@ export function writeResponseHead(writer: HeadWriter, head: ResponseHead, change
         if (dropped[index] !== 1) writer.copy(fields, index);
     }
   }
+  if (head.status >= 200 && !fields.has(FIELD.DATE)) writer.field("Date", new Date(change.epochMs).toUTCString());
   if (change.framing === "chunked") writer.field("Transfer-Encoding", "chunked");
   if (change.upgrade) writer.field("Connection", "Upgrade");
   else if (head.status >= 200 && !change.keepAlive) writer.field("Connection", "close");
@@ -102,6 +105,8 @@ export function writeResponseHead(writer: HeadWriter, head: ResponseHead, change
 function writeContentLength(writer: HeadWriter, head: ResponseHead, change: ResponseHeadChange, index: number): void {
   // RFC 9112 §6.1, RFC 9110 §8.6: none in 1xx and 204, whatever the upstream said.
   if (head.status < 200 || head.status === 204) return;
+  // Equal ones are merged (RFC 9112 §6.3).
+  if (head.fields.indexOf(FIELD.CONTENT_LENGTH) !== index) return;
   if (head.framing.kind === "length") {
     writer.field(head.fields.name(index), String(head.framing.lengthBytes));
   } else if (change.framing === "none") {

@@ -94,7 +94,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     return this.#sessions.size;
   }
 
-  /** Starts listening on an address (undefined: every one); returns the actual address. Throws UsageError. */
+  /** Starts listening on an address (undefined: every one); returns the actual address. Throws CommandFailure. */
   async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
     const listener = await this.engine.listen(address, port);
     this.#listeners.push(listener);

@@ -43,7 +43,7 @@ export interface EngineHandler {
 /** TCP, as the data path needs it. Nothing in it is a promise; nothing takes a name. */
 export interface Engine {
   readonly name: "bun" | "deno" | "posix";
-  /** Starts listening; returns the actual address (port 0 resolved). `undefined` address: every address, IPv4 and IPv6. Throws UsageError with one clear line where it can't. */
+  /** Starts listening; returns the actual address (port 0 resolved). `undefined` address: every address, IPv4 and IPv6. Throws CommandFailure with one clear line where it can't. */
   listen(address: IpAddress | undefined, port: number): Promise<SocketAddress>;
   /** Closes every listener. Connections live on. */
   stopListening(): void;

@@ -27,9 +27,9 @@ class FakeProxy implements Drainable {
     return this.#gone.promise;
   }
 
-  cut(): number {
+  cut(): Promise<number> {
     this.events.push("cut");
-    return this.openConnections;
+    return Promise.resolve(this.openConnections);
   }
 }
 

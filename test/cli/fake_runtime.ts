@@ -51,6 +51,7 @@ export class FakeRuntime {
         },
         stamp: (path) => Promise.resolve(path in this.files ? "1" : undefined),
       },
+      threads: { unavailable: "there is no machine below" },
       process: {
         args: options.args ?? [],
         env: options.env ?? {},

@@ -8,7 +8,7 @@ import { IpAddress } from "../../address/ip_address.ts";
 import type { SocketAddress } from "../runtime.ts";
 import { listenError, systemErrorCode } from "../node/system_error.ts";
 import type { Connection } from "./connection.ts";
-import type { Libc } from "./libc.ts";
+import type { Descriptors } from "./descriptors.ts";
 
 const REST_MS = 100;
 /** Descriptors kept free for dials, name servers and files. */
@@ -16,13 +16,13 @@ const SPARE_DESCRIPTORS = 16;
 
 interface Listener {
   bun: Bun.TCPSocketListener<Connection> | undefined;
-  /** Keeps the socket and its queue alive while Bun's listener is closed; undefined where libc is missing. */
+  /** Keeps the socket and its queue alive while Bun's listener is closed; undefined where there is no way to have one. */
   readonly keptFd: number | undefined;
 }
 
 /** The listeners of one engine. */
 export class Acceptor {
-  readonly #libc: Libc | undefined;
+  readonly #descriptors: Descriptors | undefined;
   readonly #handler: Bun.SocketHandler<Connection, "uint8array">;
   readonly #onLimit: () => void;
   readonly #highestFd: number;
@@ -31,12 +31,12 @@ export class Acceptor {
 
   /** `fileLimit` is the soft limit of open files, if there is one; `onLimit` is called each time accepting pauses. */
   constructor(
-    libc: Libc | undefined,
+    descriptors: Descriptors | undefined,
     fileLimit: number | undefined,
     handler: Bun.SocketHandler<Connection, "uint8array">,
     onLimit: () => void,
   ) {
-    this.#libc = libc;
+    this.#descriptors = descriptors;
     this.#handler = handler;
     this.#onLimit = onLimit;
     this.#highestFd = fileLimit === undefined
@@ -59,8 +59,8 @@ export class Acceptor {
       }
     }
     const fd = fdOf(bun);
-    this.#libc?.enlargeBacklog(fd);
-    this.#listeners.push({ bun, keptFd: this.#libc?.duplicate(fd) });
+    this.#descriptors?.enlargeBacklog(fd);
+    this.#listeners.push({ bun, keptFd: this.#descriptors?.duplicate(fd) });
     const bound = IpAddress.parse(bun.hostname);
     if (bound === undefined) throw new Error(`Cannot read the listener's address: ${bun.hostname}`);
     return { address: bound, port: bun.port };
@@ -72,7 +72,7 @@ export class Acceptor {
     this.#restTimer = undefined;
     for (const { bun, keptFd } of this.#listeners) {
       bun?.stop();
-      if (keptFd !== undefined) this.#libc?.close(keptFd);
+      if (keptFd !== undefined) this.#descriptors?.close(keptFd);
     }
     this.#listeners = [];
   }
@@ -121,19 +121,19 @@ export class Acceptor {
 
   /** Listens again on the kept socket, if there is room. */
   #reopen(listener: Listener, keptFd: number): boolean {
-    const fd = this.#libc?.duplicate(keptFd);
+    const fd = this.#descriptors?.duplicate(keptFd);
     if (fd === undefined) return false;
     // The first free descriptor may be the one that the listener itself left; the second shows what is free for clients.
-    const probe = this.#libc?.duplicate(keptFd);
-    if (probe !== undefined) this.#libc?.close(probe);
+    const probe = this.#descriptors?.duplicate(keptFd);
+    if (probe !== undefined) this.#descriptors?.close(probe);
     if (probe === undefined || probe > this.#highestFd) {
-      this.#libc?.close(fd);
+      this.#descriptors?.close(fd);
       return false;
     }
     // Bun can listen on a descriptor that it is given, and then owns it, which its types do not say.
     const options = { fd, allowHalfOpen: true, socket: this.#handler };
     listener.bun = Bun.listen<Connection>(options as unknown as Bun.TCPSocketListenOptions<Connection>);
-    this.#libc?.enlargeBacklog(fd);
+    this.#descriptors?.enlargeBacklog(fd);
     return true;
   }
 }

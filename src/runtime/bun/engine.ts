@@ -7,12 +7,13 @@
 import { IpAddress } from "../../address/ip_address.ts";
 import { LINGER_MS } from "../../limits.ts";
 import { ConnectionIds } from "../node/connection_ids.ts";
+import { Notices } from "../node/notices.ts";
 import { connectFailureOf, systemErrorCode } from "../node/system_error.ts";
 import { WakeTimer } from "../node/wake_timer.ts";
 import type { Clock, ConnectFailure, ConnectionId, Engine, EngineHandler, SocketAddress } from "../runtime.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Connection, PHASE } from "./connection.ts";
-import type { Libc } from "./libc.ts";
+import type { Descriptors } from "./descriptors.ts";
 
 type Socket = Bun.Socket<Connection>;
 type SocketEvents = Bun.SocketHandler<Connection, "uint8array">;
@@ -21,7 +22,7 @@ type SocketEvents = Bun.SocketHandler<Connection, "uint8array">;
 export interface BunEngineOptions {
   readonly clock: Clock;
   /** Undefined: dials go through Bun.connect, which can't give one up before the kernel does and calls most failures "refused". */
-  readonly libc: Libc | undefined;
+  readonly descriptors: Descriptors | undefined;
   /** The soft limit of open files, if there is one. */
   readonly fileLimit: number | undefined;
 }
@@ -30,22 +31,25 @@ export interface BunEngineOptions {
 export class BunEngine implements Engine {
   readonly name = "bun";
   readonly #handler: EngineHandler;
-  readonly #libc: Libc | undefined;
+  readonly #descriptors: Descriptors | undefined;
   readonly #wake: WakeTimer;
   readonly #ids = new ConnectionIds();
   readonly #connections: (Connection | undefined)[] = [];
-  /** How many calls of ours into Bun are on the stack: what Bun calls back meanwhile is told later. */
-  #depth = 0;
-  #deferred: Connection[] = [];
-  #isLimitUntold = false;
-  #isTellingScheduled = false;
+  readonly #notices: Notices<Connection>;
+  readonly #acceptor: Acceptor;
 
   constructor(handler: EngineHandler, options: BunEngineOptions) {
     this.#handler = handler;
-    this.#libc = options.libc;
+    this.#descriptors = options.descriptors;
     this.#wake = new WakeTimer(options.clock, (nowMs) => handler.onWake(nowMs));
+    this.#notices = new Notices(handler, {
+      onConnectTold: (connection) => this.#flush(connection),
+      forget: (connection) => this.#forget(connection),
+      release: (id) => this.#ids.release(id),
+    });
     const acceptEvents = { ...this.#events, open: this.#onAccept };
-    this.#acceptor = new Acceptor(options.libc, options.fileLimit, acceptEvents, this.#onAcceptLimit);
+    const onLimit = () => this.#notices.limit();
+    this.#acceptor = new Acceptor(options.descriptors, options.fileLimit, acceptEvents, onLimit);
   }
 
   // deno-lint-ignore require-await -- Bun listens at once.
@@ -60,10 +64,10 @@ export class BunEngine implements Engine {
   connect(address: IpAddress, port: number): ConnectionId {
     const connection = new Connection(this.#ids.take(), PHASE.CONNECTING);
     this.#connections[connection.id] = connection;
-    this.#depth++;
-    if (this.#libc === undefined) this.#dialByName(connection, address, port);
-    else this.#dial(this.#libc, connection, address, port);
-    this.#depth--;
+    this.#notices.depth++;
+    if (this.#descriptors === undefined) this.#dialByName(connection, address, port);
+    else this.#dial(this.#descriptors, connection, address, port);
+    this.#notices.depth--;
     return connection.id;
   }
 
@@ -122,7 +126,7 @@ export class BunEngine implements Engine {
     if (connection === undefined || !connection.isPaused) return;
     connection.isPaused = false;
     if (connection.phase === PHASE.OPEN) this.#setReading(connection, true);
-    if (connection.untoldBytes !== undefined || connection.isEndUntold) this.#tellLater(connection);
+    this.#notices.resumed(connection);
   }
 
   queuedBytes(id: ConnectionId): number {
@@ -160,16 +164,15 @@ export class BunEngine implements Engine {
   readonly #onOpen = (socket: Socket): void => {
     const connection = socket.data;
     connection.socket = socket;
-    if (this.#libc !== undefined) return; // A dial by descriptor: `open` comes before it is connected.
+    if (this.#descriptors !== undefined) return; // A dial by descriptor: `open` comes before it is connected.
     if (connection.phase === PHASE.CONNECTING) this.#onConnected(connection);
-    else this.#callBun(() => socket.terminate()); // It was given up meanwhile.
+    else socket.terminate(); // It was given up meanwhile.
   };
 
   #onConnected(connection: Connection): void {
     connection.phase = PHASE.OPEN;
     if (connection.isPaused) this.#setReading(connection, false);
-    connection.isConnectUntold = true;
-    this.#tellSoon(connection);
+    this.#notices.connected(connection);
   }
 
   readonly #onConnectError = (socket: Socket, error: Error): void => {
@@ -179,20 +182,13 @@ export class BunEngine implements Engine {
   #onConnectFail(connection: Connection, failure: ConnectFailure): void {
     if (connection.phase !== PHASE.CONNECTING) return;
     connection.phase = PHASE.DEAD;
-    connection.untoldFailure = failure;
-    this.#tellSoon(connection);
+    this.#notices.failed(connection, failure);
   }
 
   readonly #onData = (socket: Socket, bytes: Uint8Array): void => {
     const connection = socket.data;
     if (connection.phase === PHASE.CONNECTING) this.#onConnected(connection);
-    if (connection.phase !== PHASE.OPEN) return;
-    if (this.#depth === 0 && !connection.isPaused && !connection.isDeferred && connection.untoldBytes === undefined) {
-      return this.#handler.onData(connection.id, bytes);
-    }
-    if (connection.untoldBytes === undefined) connection.untoldBytes = [bytes];
-    else connection.untoldBytes.push(bytes);
-    if (!connection.isPaused) this.#tellLater(connection);
+    if (connection.phase === PHASE.OPEN) this.#notices.data(connection, bytes);
   };
 
   readonly #onEnd = (socket: Socket): void => {
@@ -200,16 +196,13 @@ export class BunEngine implements Engine {
     if (connection.phase === PHASE.CONNECTING) this.#onConnected(connection);
     if (connection.phase !== PHASE.OPEN || connection.hasEnded) return;
     connection.hasEnded = true;
-    connection.isEndUntold = true;
-    this.#tellSoon(connection);
+    this.#notices.ended(connection);
   };
 
   readonly #onDrain = (socket: Socket): void => {
     const connection = socket.data;
-    if (connection.phase === PHASE.CONNECTING) return this.#onConnected(connection);
-    if (connection.queue.byteCount === 0) return;
-    this.#flush(connection);
-    if (connection.isDrainUntold) this.#tellSoon(connection);
+    if (connection.phase === PHASE.CONNECTING) this.#onConnected(connection);
+    else if (connection.queue.byteCount > 0) this.#flush(connection);
   };
 
   readonly #onClose = (socket: Socket, error?: Error): void => {
@@ -224,21 +217,14 @@ export class BunEngine implements Engine {
     const isReset = error !== undefined || !connection.isWriteClosed;
     if (!isReset && !connection.hasEnded) {
       connection.hasEnded = true;
-      connection.isEndUntold = true;
+      this.#notices.ended(connection);
     }
-    connection.untoldClose = isReset ? "reset" : "over";
-    this.#tellSoon(connection);
+    if (connection.isKnown) this.#notices.closed(connection, isReset);
   };
 
   /** Bun calls this with what one of these functions threw: a defect of the program, and nothing about the socket. */
   readonly #onError = (_socket: Socket, error: Error): void => {
     reportError(error);
-  };
-
-  readonly #onAcceptLimit = (): void => {
-    this.#isLimitUntold = true;
-    if (this.#depth > 0) this.#scheduleTelling();
-    else this.#tellLimit();
   };
 
   readonly #events: SocketEvents = {
@@ -250,12 +236,11 @@ export class BunEngine implements Engine {
     error: this.#onError,
   };
   readonly #dialEvents: SocketEvents = { ...this.#events, open: this.#onOpen, connectError: this.#onConnectError };
-  readonly #acceptor: Acceptor;
 
-  // What calls Bun
+  // What calls Bun. Whatever it calls back meanwhile is told later.
 
-  #dial(libc: Libc, connection: Connection, address: IpAddress, port: number): void {
-    const start = libc.startDial(address, port);
+  #dial(descriptors: Descriptors, connection: Connection, address: IpAddress, port: number): void {
+    const start = descriptors.startDial(address, port);
     if ("errorCode" in start) return this.#onConnectFail(connection, connectFailureOf(start.errorCode));
     this.#acceptor.noteDescriptor(start.fd);
     // Bun takes over the connecting descriptor: `drain` says that it is connected, `close` why it is not.
@@ -272,21 +257,18 @@ export class BunEngine implements Engine {
 
   /** Hands bytes to the kernel: how many it took, or -1 where the connection turns out to be gone. */
   #send(connection: Connection, bytes: Uint8Array): number {
-    this.#depth++;
+    this.#notices.depth++;
     const count = connection.socket?.write(bytes) ?? -1;
-    this.#depth--;
     if (count < 0 && connection.phase !== PHASE.DEAD) {
-      const wasOpen = connection.phase === PHASE.OPEN;
       this.#destroy(connection, false);
-      if (wasOpen) {
-        connection.untoldClose = "reset";
-        this.#tellLater(connection);
-      }
+      if (connection.isKnown) this.#notices.closed(connection, true);
     }
+    this.#notices.depth--;
     return count;
   }
 
   #flush(connection: Connection): void {
+    if (connection.phase === PHASE.DEAD) return;
     for (let bytes = connection.queue.first(); bytes !== undefined; bytes = connection.queue.first()) {
       const count = this.#send(connection, bytes);
       if (count < 0) return;
@@ -295,20 +277,23 @@ export class BunEngine implements Engine {
     }
     if (connection.phase === PHASE.LINGERING) return this.#destroy(connection, true);
     if (connection.isWriteClosing && !connection.isWriteClosed) this.#sendFin(connection);
-    connection.isDrainUntold = connection.owesDrain;
+    if (!connection.owesDrain) return;
     connection.owesDrain = false;
+    this.#notices.drained(connection);
   }
 
   #sendFin(connection: Connection): void {
     connection.isWriteClosed = true;
-    this.#callBun(() => connection.socket?.shutdown());
+    this.#notices.depth++;
+    connection.socket?.shutdown();
+    this.#notices.depth--;
   }
 
   #setReading(connection: Connection, isReading: boolean): void {
-    this.#depth++;
+    this.#notices.depth++;
     if (isReading) connection.socket?.resume();
     else connection.socket?.pause();
-    this.#depth--;
+    this.#notices.depth--;
   }
 
   /** Closes the socket: in peace (FIN), else by RST. A dial is given up. */
@@ -317,103 +302,16 @@ export class BunEngine implements Engine {
     clearTimeout(connection.lingerTimer);
     connection.phase = PHASE.DEAD;
     connection.queue.clear();
-    this.#depth++;
+    this.#notices.depth++;
     if (inPeace) connection.socket?.end();
     else connection.socket?.terminate();
-    this.#depth--;
+    this.#notices.depth--;
   }
-
-  // What is told to the core
 
   #forget(connection: Connection): void {
     this.#connections[connection.id] = undefined;
     connection.isKnown = false;
     connection.untoldBytes = undefined;
-  }
-
-  #tellSoon(connection: Connection): void {
-    if (this.#depth > 0 || connection.isDeferred) this.#tellLater(connection);
-    else this.#tell(connection);
-  }
-
-  #tellLater(connection: Connection): void {
-    if (connection.isDeferred) return;
-    connection.isDeferred = true;
-    this.#deferred.push(connection);
-    this.#scheduleTelling();
-  }
-
-  #scheduleTelling(): void {
-    if (this.#isTellingScheduled) return;
-    this.#isTellingScheduled = true;
-    // Not a microtask: Bun may run those while one of our calls into it is on the stack.
-    setImmediate(this.#tellDeferred);
-  }
-
-  readonly #tellDeferred = (): void => {
-    this.#isTellingScheduled = false;
-    if (this.#isLimitUntold) this.#tellLimit();
-    const deferred = this.#deferred;
-    this.#deferred = [];
-    for (const connection of deferred) {
-      connection.isDeferred = false;
-      try {
-        this.#tell(connection);
-      } catch (error) {
-        reportError(error);
-      }
-    }
-  };
-
-  #tellLimit(): void {
-    this.#isLimitUntold = false;
-    this.#handler.onAcceptLimit();
-  }
-
-  /** Tells the core what it may be told now, in order. Each call may change everything: it may close, pause, write. */
-  #tell(connection: Connection): void {
-    const { id } = connection;
-    if (connection.isKnown && connection.untoldFailure !== undefined) {
-      this.#forget(connection);
-      this.#handler.onConnectFail(id, connection.untoldFailure);
-      return this.#ids.release(id);
-    }
-    if (connection.isKnown && connection.isConnectUntold) {
-      connection.isConnectUntold = false;
-      this.#handler.onConnect(id);
-      if (connection.phase === PHASE.OPEN) this.#flush(connection);
-    }
-    if (connection.untoldClose === "reset") {
-      connection.untoldBytes = undefined;
-      connection.isEndUntold = false;
-      connection.isDrainUntold = false;
-    }
-    while (connection.isKnown && !connection.isPaused && connection.untoldBytes !== undefined) {
-      const bytes = connection.untoldBytes.shift();
-      if (bytes === undefined) connection.untoldBytes = undefined;
-      else this.#handler.onData(id, bytes);
-    }
-    const hasAllBytes = connection.untoldBytes === undefined;
-    if (connection.isKnown && !connection.isPaused && hasAllBytes && connection.isEndUntold) {
-      connection.isEndUntold = false;
-      this.#handler.onEnd(id);
-    }
-    if (connection.isKnown && connection.isDrainUntold) {
-      connection.isDrainUntold = false;
-      if (connection.queue.byteCount === 0) this.#handler.onDrain(id);
-      else connection.owesDrain = true;
-    }
-    if (connection.isKnown && connection.untoldClose !== undefined && hasAllBytes && !connection.isEndUntold) {
-      this.#forget(connection);
-      this.#handler.onClose(id, connection.untoldClose === "reset");
-      this.#ids.release(id);
-    }
-  }
-
-  #callBun(call: () => void): void {
-    this.#depth++;
-    call();
-    this.#depth--;
   }
 }
 

@@ -8,11 +8,11 @@ import type { CreateEngine, Runtime } from "../runtime.ts";
 import { openThreads } from "../posix/threads.ts";
 import { BunEngine } from "./engine.ts";
 import { bunFfi } from "./ffi.ts";
-import { openLibc } from "./libc.ts";
+import { openDescriptors } from "./descriptors.ts";
 
 /** Makes an engine on Bun's sockets. */
 export const createBunEngine: CreateEngine = (handler) =>
-  new BunEngine(handler, { clock: systemClock, libc: openLibc(), fileLimit: readFileLimit() });
+  new BunEngine(handler, { clock: systemClock, descriptors: openDescriptors(), fileLimit: readFileLimit() });
 
 /** Makes the runtime, on Bun; `threadProgram` is the module that a data-plane thread runs. */
 export function createBunRuntime(threadProgram: URL): Runtime {

@@ -1,6 +1,6 @@
 // Owns what the kernel's error names mean to the core: why a dial failed, and what to tell whoever can't listen.
 import { formatSocketAddress, type IpAddress } from "../../address/ip_address.ts";
-import { UsageError } from "../../errors.ts";
+import { CommandFailure } from "../../errors.ts";
 import type { ConnectFailure } from "../runtime.ts";
 
 const CONNECT_FAILURES: Readonly<Record<string, ConnectFailure>> = {
@@ -45,10 +45,10 @@ const LISTEN_ADVICE: Readonly<Record<string, string>> = {
 };
 
 /** The error for an address that can't be listened on: where, why, and what to do about it. */
-export function listenError(address: IpAddress | undefined, port: number, error: unknown): UsageError {
+export function listenError(address: IpAddress | undefined, port: number, error: unknown): CommandFailure {
   const place = address === undefined ? `:${port}` : formatSocketAddress(address, port);
   const code = systemErrorCode(error);
   const state = (code === undefined ? undefined : LISTEN_ADVICE[code]) ??
     (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ");
-  return new UsageError([`Cannot listen on "${place}": ${state}`]);
+  return new CommandFailure(`Cannot listen on "${place}": ${state}`);
 }
