@@ -40,10 +40,10 @@ class Fixture implements Disposable {
 describe("openProcessLog()", () => {
   test("writes one JSON object a line at once, undefined fields left out", () => {
     using fixture = new Fixture();
-    fixture.log.info("listening", { address: "[::]:8080", rules: 2, on: false, gone: undefined, lines: ["a", "b"] });
+    fixture.log.info("listening", { address: "[::]:8080", rules: 2, on: false, gone: undefined });
     expect(fixture.stdout).toMatch(/^\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","level":"info",/);
     expect(fixture.lines).toEqual([
-      { level: "info", message: "listening", address: "[::]:8080", rules: 2, on: false, lines: "a, b" },
+      { level: "info", message: "listening", address: "[::]:8080", rules: 2, on: false },
     ]);
   });
 
@@ -119,6 +119,11 @@ describe("openProcessLog()", () => {
 });
 
 describe("formatProcessLine()", () => {
+  test("writes what JSON has no number for as text", () => {
+    const line = formatProcessLine("json", 0, "info", "m", { rate: NaN, most: Infinity, count: -1.5 });
+    expect(JSON.parse(line)).toMatchObject({ rate: "NaN", most: "Infinity", count: -1.5 });
+  });
+
   test("writes a line without a logger", () => {
     expect(formatProcessLine("json", 0, "warn", "log lines lost", { lines: 3 })).toBe(
       '{"time":"1970-01-01T00:00:00.000Z","level":"warn","message":"log lines lost","lines":3}\n',
