@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { runCommand } from "../../src/cli/cli.ts";
 import { VERSION } from "../../src/cli/command_line.ts";
+import { CommandFailure } from "../../src/errors.ts";
 import { type FakeOptions, FakeRuntime } from "./fake_runtime.ts";
 
 /** A proxy that listens; it is stopped by two signals when the test is over. */
@@ -43,6 +44,7 @@ describe("run", () => {
       address: "127.0.0.1:54321",
       rules: 2,
       engine: "bun",
+      engine_why: expect.any(String),
       workers: 1,
       max_connections: 100_000,
       version: VERSION,
@@ -127,21 +129,20 @@ describe("run", () => {
     expect(proxy.fake.lines.at(-1)).toMatchObject({ reason: "SIGTERM", ended: "second signal" });
   });
 
-  test("ends with 2 and the engine's reason where it cannot listen", async () => {
-    const { UsageError } = await import("../../src/errors.ts");
+  test("ends with 1 and the engine's reason where it cannot listen", async () => {
     const fake = new FakeRuntime({ args: ["--destination", "*"] });
     const code = await runCommand({
       ...fake.runtime,
       createEngine: (handler) => {
         const engine = fake.runtime.createEngine(handler);
-        engine.listen = () => Promise.reject(new UsageError(["Cannot listen on [::]:8080: address already in use"]));
+        engine.listen = () => Promise.reject(new CommandFailure("Cannot listen on :8080: another program does"));
         return engine;
       },
     });
     expect([code, fake.stdout, fake.stderr]).toEqual([
-      2,
+      1,
       "",
-      "egress-http-proxy: Cannot listen on [::]:8080: address already in use\n",
+      "egress-http-proxy: Cannot listen on :8080: another program does\n",
     ]);
   });
 });

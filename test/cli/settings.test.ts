@@ -65,14 +65,14 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     command: "run",
     fallback: "auto",
     flag: ["portable", "portable"],
-    variable: ["auto", "auto"],
-    bad: ["bun", "it is none of the known words; expected one of 'auto', 'portable'"],
+    variable: ["posix", "posix"],
+    bad: ["bun", "it is none of the known words; expected one of 'auto', 'posix', 'portable'"],
   },
   workers: {
     command: "run",
     fallback: 1,
-    flag: ["1", 1],
-    variable: [" 1 ", 1],
+    flag: ["1024", 1024],
+    variable: [" auto ", "auto"],
     bad: ["0", "the least is 1; expected a whole number from 1 to 1024, or 'auto'"],
   },
   resolvers: {
@@ -208,9 +208,6 @@ describe("readSettings()", () => {
 
   const missing = [
     { name: "admin", text: ":8081", flag: "--admin :8081", variable: "EGRESS_HTTP_PROXY_ADMIN=:8081" },
-    { name: "workers", text: "2", flag: "--workers 2", variable: "EGRESS_HTTP_PROXY_WORKERS=2" },
-    { name: "workers", text: "auto", flag: "--workers auto", variable: "EGRESS_HTTP_PROXY_WORKERS=auto" },
-    { name: "engine", text: "posix", flag: "--engine posix", variable: "EGRESS_HTTP_PROXY_ENGINE=posix" },
   ] as const;
   for (const { name, text, flag, variable } of missing) {
     test(`says that ${flag} is not in this build`, () => {
