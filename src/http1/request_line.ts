@@ -17,12 +17,14 @@ const LINE_LF = VERSION + 9;
 const COMPLETE = VERSION + 10;
 
 const VERSION_OCTETS = new TextEncoder().encode("HTTP/1.");
+const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
 
 /** Reads a request line and keeps where its parts lie, as offsets in the head. */
 export class RequestLine implements StartLine {
   #state = METHOD;
+  #major = 0;
   methodEnd = 0;
   targetStart = 0;
   targetEnd = 0;
@@ -101,12 +103,19 @@ export class RequestLine implements StartLine {
     if (state === MINOR) {
       if (octet < ZERO || octet > NINE) throw bad(`${describeOctet(octet)} in the version`);
       this.minorVersion = octet === ZERO ? 0 : 1;
-    } else if (state === MAJOR && octet >= ZERO && octet <= NINE && octet !== ZERO + 1) {
-      throw fault("client", "Cannot speak this version of HTTP: only HTTP/1.1 and HTTP/1.0 are known", 505);
+    } else if (state === MAJOR && octet >= ZERO && octet <= NINE) {
+      this.#major = octet;
+      if (octet > ZERO + 1) throw unknownVersion();
+    } else if (state === MAJOR + 1 && octet === DOT && this.#major === ZERO) {
+      throw unknownVersion();
     } else if (octet !== VERSION_OCTETS[state - VERSION]) {
       throw bad(`${describeOctet(octet)} in the version, which should be HTTP/1.1 or HTTP/1.0`);
     }
   }
+}
+
+function unknownVersion(): Error {
+  return fault("client", "Cannot speak this version of HTTP: only HTTP/1.1 and HTTP/1.0 are known", 505);
 }
 
 function badInTarget(octet: number): Error {
