@@ -32,8 +32,12 @@ export function openDescriptors(): Descriptors | undefined {
   const sockets = new Sockets(bunFfi, libc);
   return {
     startDial(address, port) {
-      const fd = sockets.connect(address, port);
-      return fd >= 0 ? { fd } : { errorCode: getSystemErrorName(fd) };
+      const fd = sockets.open(address);
+      if (fd < 0) return { errorCode: getSystemErrorName(fd) };
+      const result = sockets.connect(fd, address, port);
+      if (result === 0) return { fd };
+      libc.close(fd);
+      return { errorCode: getSystemErrorName(result) };
     },
     duplicate(fd) {
       const copy = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);

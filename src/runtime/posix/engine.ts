@@ -99,6 +99,7 @@ export class PosixEngine implements Engine, RelayHost {
 
   /** One turn of the loop: waits at most `maxWaitMs` (-1: as long as nothing is due) and deals with what came. */
   poll(maxWaitMs: number): void {
+    this.#tellDeferred();
     const count = this.#events.wait(this.#waitMs(maxWaitMs));
     const nowMs = this.#clock.nowMs();
     this.#relay.nowMs = nowMs;
@@ -107,6 +108,7 @@ export class PosixEngine implements Engine, RelayHost {
       // A descriptor closed and reused within this turn: the event is of its former use.
       if (this.#events.generation(index) !== this.#table.generation[fd]) continue;
       this.#dispatch(fd, this.#events.bits(index));
+      this.#tellDeferred();
     }
     this.#readRest();
     this.#tellDeferred();
@@ -140,22 +142,30 @@ export class PosixEngine implements Engine, RelayHost {
   }
 
   connect(address: IpAddress, port: number): ConnectionId {
-    const fd = this.#sockets.connect(address, port);
-    if (fd >= 0) {
-      this.#table.open(fd, KIND.CONNECTING);
-      this.#events.add(fd, this.#table.generation[fd]!);
-      return fd;
+    const table = this.#table;
+    const fd = this.#sockets.open(address);
+    if (fd < 0) {
+      const id = this.#nextIdWithoutDescriptor--;
+      this.#deferred.push(() => this.#handler.onConnectFail(id, connectFailureOf(errnoName(-fd))));
+      return id;
     }
-    const id = this.#nextIdWithoutDescriptor--;
-    const failure = connectFailureOf(errnoName(-fd));
-    this.#deferred.push(() => this.#handler.onConnectFail(id, failure));
-    return id;
+    table.open(fd, KIND.CONNECTING);
+    const result = this.#sockets.connect(fd, address, port);
+    if (result === 0) {
+      this.#events.add(fd, table.generation[fd]!);
+    } else {
+      const generation = table.generation[fd];
+      this.#deferred.push(() => {
+        if (table.generation[fd] === generation) this.#failConnect(fd, -result);
+      });
+    }
+    return fd;
   }
 
   write(id: ConnectionId, bytes: Uint8Array): boolean {
     const table = this.#table;
-    if (table.kind[id] !== KIND.OPEN || table.writeEnd[id] !== 0 || bytes.length === 0) return true;
-    if (table.queuedBytes(id) > 0) {
+    if (!this.#isLiving(id) || table.writeEnd[id] !== 0 || bytes.length === 0) return true;
+    if (table.queuedBytes(id) > 0 || table.kind[id] === KIND.CONNECTING) {
       table.ensureQueue(id).push(bytes);
       return false;
     }
@@ -171,16 +181,15 @@ export class PosixEngine implements Engine, RelayHost {
 
   closeWrite(id: ConnectionId): void {
     const table = this.#table;
-    if (table.kind[id] !== KIND.OPEN || table.writeEnd[id] !== 0) return;
+    if (!this.#isLiving(id) || table.writeEnd[id] !== 0) return;
     table.writeEnd[id] = 1;
-    if (table.queuedBytes(id) === 0) this.#sendEnd(id);
+    if (table.queuedBytes(id) === 0 && table.kind[id] === KIND.OPEN) this.#sendEnd(id);
   }
 
   close(id: ConnectionId): void {
     const table = this.#table;
-    const kind = table.kind[id];
-    if (id < 0 || (kind !== KIND.OPEN && kind !== KIND.CONNECTING)) return;
-    if (kind === KIND.CONNECTING || table.queuedBytes(id) === 0) return this.#release(id);
+    if (!this.#isLiving(id)) return;
+    if (table.kind[id] === KIND.CONNECTING || table.queuedBytes(id) === 0) return this.#release(id);
     this.#relay.unlink(id);
     table.kind[id] = KIND.LINGERING;
     const untilMs = this.#clock.nowMs() + LINGER_MS;
@@ -188,14 +197,13 @@ export class PosixEngine implements Engine, RelayHost {
   }
 
   reset(id: ConnectionId): void {
-    const kind = this.#table.kind[id];
-    if (id < 0 || (kind !== KIND.OPEN && kind !== KIND.CONNECTING)) return;
+    if (!this.#isLiving(id)) return;
     this.#sockets.lingerZero(id);
     this.#release(id);
   }
 
   pause(id: ConnectionId): void {
-    if (this.#table.kind[id] === KIND.OPEN || this.#table.kind[id] === KIND.CONNECTING) this.#table.paused[id] = 1;
+    if (this.#isLiving(id)) this.#table.paused[id] = 1;
   }
 
   resume(id: ConnectionId): void {
@@ -205,7 +213,7 @@ export class PosixEngine implements Engine, RelayHost {
   }
 
   queuedBytes(id: ConnectionId): number {
-    return this.#table.kind[id] === KIND.OPEN ? this.#table.queuedBytes(id) : 0;
+    return this.#isLiving(id) ? this.#table.queuedBytes(id) : 0;
   }
 
   localAddress(id: ConnectionId): SocketAddress | undefined {
@@ -277,8 +285,7 @@ export class PosixEngine implements Engine, RelayHost {
       case KIND.CONNECTING:
         return this.#finishConnect(fd, bits);
       case KIND.LINGERING:
-        if (bits & (C.EPOLLERR | C.EPOLLHUP) || this.flushQueue(fd)) this.#release(fd);
-        return;
+        return this.#linger(fd, bits);
       case KIND.OPEN:
         return this.#dispatchOpen(fd, bits);
     }
@@ -289,8 +296,8 @@ export class PosixEngine implements Engine, RelayHost {
     const generation = table.generation[fd];
     if (bits & (C.EPOLLRDHUP | C.EPOLLHUP | C.EPOLLERR)) table.hangup[fd] = 1;
     if (bits & (C.EPOLLIN | C.EPOLLRDHUP | C.EPOLLHUP | C.EPOLLERR)) table.readable[fd] = 1;
-    // While paused nobody reads, so only this tells of a reset.
-    if (bits & C.EPOLLERR && table.paused[fd] === 1) return this.#fail(fd);
+    // While it is paused, or behind the peer's FIN, nobody reads: only this tells of a reset.
+    if (bits & C.EPOLLERR && (table.paused[fd] === 1 || table.ended[fd] === 1)) return this.#fail(fd);
     if (bits & C.EPOLLOUT) {
       if (table.queuedBytes(fd) > 0) this.#drain(fd);
       if (table.generation[fd] === generation && table.feeder[fd]! >= 0) this.#relay.pump(table.feeder[fd]!);
@@ -352,7 +359,7 @@ export class PosixEngine implements Engine, RelayHost {
   }
 
   #accept(listener: number): void {
-    const local = this.#listeners.get(listener);
+    const listening = this.#listeners.get(listener);
     for (let accepts = 0; accepts < ACCEPTS_PER_TURN; accepts++) {
       const fd = this.#sockets.accept(listener);
       if (fd < 0) {
@@ -363,10 +370,16 @@ export class PosixEngine implements Engine, RelayHost {
       this.#sockets.setOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY, 1);
       this.#table.open(fd, KIND.OPEN);
       this.#events.add(fd, this.#table.generation[fd]!);
-      this.#handler.onAccept(fd, client, local ?? client);
+      this.#handler.onAccept(fd, client, this.#localOf(fd, listening) ?? client);
       this.#tellDeferred();
       if (this.#table.kind[listener] !== KIND.LISTENER) return;
     }
+  }
+
+  /** The local side of an accepted connection: the listener's own, unless that is every address. */
+  #localOf(fd: number, listening: SocketAddress | undefined): SocketAddress | undefined {
+    const isAny = listening === undefined || listening.address.bytes.every((octet) => octet === 0);
+    return isAny ? this.#sockets.localAddress(fd) : listening;
   }
 
   #restAccepting(): void {
@@ -387,11 +400,7 @@ export class PosixEngine implements Engine, RelayHost {
   #finishConnect(fd: number, bits: number): void {
     if ((bits & (C.EPOLLOUT | C.EPOLLERR | C.EPOLLHUP)) === 0) return;
     const errno = this.#sockets.takeError(fd);
-    if (errno !== 0) {
-      this.#release(fd);
-      const failure: ConnectFailure = connectFailureOf(errnoName(errno));
-      return this.#handler.onConnectFail(fd, failure);
-    }
+    if (errno !== 0) return this.#failConnect(fd, errno);
     const table = this.#table;
     const generation = table.generation[fd];
     table.kind[fd] = KIND.OPEN;
@@ -399,10 +408,42 @@ export class PosixEngine implements Engine, RelayHost {
     if (bits & (C.EPOLLIN | C.EPOLLRDHUP)) table.readable[fd] = 1;
     this.#handler.onConnect(fd);
     this.#tellDeferred();
+    // What was written and ended before it was connected.
+    if (table.generation[fd] === generation && (table.queuedBytes(fd) > 0 || table.writeEnd[fd] === 1)) this.#drain(fd);
     if (table.generation[fd] === generation && table.readable[fd] === 1) this.#read(fd);
   }
 
+  #failConnect(fd: number, errno: number): void {
+    this.#release(fd);
+    const failure: ConnectFailure = connectFailureOf(errnoName(errno));
+    this.#handler.onConnectFail(fd, failure);
+  }
+
   // ── endings ──
+
+  #isLiving(id: ConnectionId): boolean {
+    const kind = this.#table.kind[id];
+    return kind === KIND.OPEN || kind === KIND.CONNECTING;
+  }
+
+  /** Hands over the rest of a closed connection; then FIN, and the peer's octets are dropped until its own, since closing on them would be a reset. */
+  #linger(fd: number, bits: number): void {
+    const table = this.#table;
+    const generation = table.generation[fd];
+    if (bits & C.EPOLLERR) return this.#release(fd);
+    if (table.writeEnd[fd] !== 2 && this.flushQueue(fd)) {
+      table.writeEnd[fd] = 2;
+      this.#libc.shutdown(fd, C.SHUT_WR);
+    }
+    if (table.generation[fd] !== generation) return;
+    for (;;) {
+      const count = this.#libc.recv(fd, this.#buffer.address, BUFFER_BYTES, 0);
+      if (count > 0) continue;
+      if (count < 0 && this.#sockets.errno === C.EAGAIN) return;
+      if (count === 0 && table.writeEnd[fd] !== 2) return;
+      return this.#release(fd);
+    }
+  }
 
   #sendEnd(fd: number): void {
     this.#table.writeEnd[fd] = 2;

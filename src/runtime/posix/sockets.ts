@@ -49,15 +49,17 @@ export class Sockets {
     return this.#listen(IpAddress.fromBytes(new Uint8Array(4)), port, reusePort, false);
   }
 
-  /** Makes a socket and begins to connect it. */
-  connect(address: IpAddress, port: number): number {
+  /** Makes a socket for `connect`. */
+  open(address: IpAddress): number {
     const fd = this.check(this.libc.socket(familyOf(address), STREAM, C.IPPROTO_TCP));
-    if (fd < 0) return fd;
-    this.setOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY, 1);
+    if (fd >= 0) this.setOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY, 1);
+    return fd;
+  }
+
+  /** Begins to connect a socket; 0 where that is under way. */
+  connect(fd: number, address: IpAddress, port: number): number {
     const result = this.check(this.libc.connect(fd, this.#sockaddr.address, this.#writeSockaddr(address, port)));
-    if (result === 0 || result === -C.EINPROGRESS) return fd;
-    this.libc.close(fd);
-    return result;
+    return result === -C.EINPROGRESS ? 0 : result;
   }
 
   /** Accepts a connection; its peer is `acceptedPeer` until the next call. */

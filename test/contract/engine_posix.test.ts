@@ -1,0 +1,13 @@
+// Starts the contract suite on the engine of libc's sockets.
+import { describe, test } from "bun:test";
+import { engineSuite } from "./engine_suite.ts";
+import { createPolledPosixEngine } from "./polled_posix_engine.ts";
+
+const engine = {
+  module: new URL("./polled_posix_engine.ts", import.meta.url).href,
+  name: "createPolledPosixEngine",
+};
+
+describe.skipIf(process.platform !== "linux")("engine on libc's sockets", () => {
+  for (const { name, run } of engineSuite(engine)) test(name, () => run(createPolledPosixEngine), 30_000);
+});
