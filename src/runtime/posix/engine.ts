@@ -1,22 +1,21 @@
 // Owns one epoll loop over libc's sockets: accepts, dials, reads, writes and relays for one handler. It blocks its thread.
 import type { IpAddress } from "../../address/ip_address.ts";
-import { LINGER_MS } from "../../limits.ts";
 import type { Ffi, NativeMemory } from "../ffi.ts";
-import { connectFailureOf, listenError } from "../node/system_error.ts";
-import type { Clock, ConnectFailure, ConnectionId, Engine, EngineHandler, SocketAddress } from "../runtime.ts";
+import { connectFailureOf } from "../node/system_error.ts";
+import type { Clock, ConnectionId, Engine, EngineHandler, SocketAddress } from "../runtime.ts";
 import { ConnectionTable, KIND } from "./connection_table.ts";
 import { EventQueue } from "./event_queue.ts";
 import * as C from "./libc.ts";
 import type { Libc } from "./libc.ts";
+import { Lingering, type LingeringHost } from "./lingering.ts";
+import { type ListenerHost, Listeners } from "./listeners.ts";
 import { PipePool } from "./pipe_pool.ts";
+import { Reading, type ReadingHost } from "./reading.ts";
 import { Relay, type RelayHost } from "./relay.ts";
+import { Sender } from "./sender.ts";
 import { errnoName, Sockets } from "./sockets.ts";
 
 const BUFFER_BYTES = 64 * 1024;
-const ACCEPTS_PER_TURN = 64;
-const READS_PER_TURN = 8;
-/** How long accepting rests when descriptors have run out. */
-const ACCEPT_REST_MS = 100;
 /** Ids of dials that have no descriptor, since none could be had: below -1, which is nobody. */
 const FIRST_ID_WITHOUT_DESCRIPTOR = -2;
 
@@ -31,15 +30,11 @@ export interface PosixEngineOptions {
   readonly epollEventBytes: 12 | 16;
 }
 
-/** Something to tell the handler once no call of it is on the stack. */
-type Deferred = () => void;
-
 /** The engine on libc's sockets (Linux). */
-export class PosixEngine implements Engine, RelayHost {
+export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHost, ReadingHost {
   readonly name = "posix";
   readonly #handler: EngineHandler;
   readonly #clock: Clock;
-  readonly #reusePort: boolean;
   readonly #libc: Libc;
   readonly #sockets: Sockets;
   readonly #events: EventQueue;
@@ -47,13 +42,12 @@ export class PosixEngine implements Engine, RelayHost {
   readonly #relay: Relay;
   readonly #pool: PipePool;
   readonly #buffer: NativeMemory;
-  readonly #sendBuffer: NativeMemory;
-  readonly #listeners = new Map<number, SocketAddress>();
-  #restingUntilMs = Infinity;
-  #toRead: number[] = [];
-  #deferred: Deferred[] = [];
-  /** Lingering descriptors with the time of their reset, in order. */
-  readonly #lingering: { readonly fd: number; readonly generation: number; readonly untilMs: number }[] = [];
+  readonly #sender: Sender;
+  readonly #reading: Reading;
+  readonly #listeners: Listeners;
+  readonly #lingering: Lingering;
+  /** What is to be told once no call of the handler is on the stack. */
+  #deferred: (() => void)[] = [];
   #wakeMs = Infinity;
   #nextIdWithoutDescriptor = FIRST_ID_WITHOUT_DESCRIPTOR;
   #stopped = false;
@@ -61,13 +55,16 @@ export class PosixEngine implements Engine, RelayHost {
   constructor(handler: EngineHandler, options: PosixEngineOptions) {
     this.#handler = handler;
     this.#clock = options.clock;
-    this.#reusePort = options.reusePort;
     this.#libc = options.libc;
     this.#sockets = new Sockets(options.ffi, options.libc);
     this.#events = new EventQueue(options.ffi, this.#sockets, options.epollEventBytes);
     this.#buffer = options.ffi.allocate(BUFFER_BYTES);
-    this.#sendBuffer = options.ffi.allocate(BUFFER_BYTES);
+    this.#sender = new Sender(options.ffi, this.#sockets, this.#buffer);
+    this.#reading = new Reading(this.#sockets, this.#table, this, this.#buffer);
     this.#pool = new PipePool(this.#sockets);
+    this.#lingering = new Lingering(this.#sockets, this.#table, this, this.#buffer);
+    const { clock, reusePort } = options;
+    this.#listeners = new Listeners(this.#sockets, this.#events, this.#table, clock, reusePort, this);
     this.#relay = new Relay(this.#sockets, this.#table, this.#pool, this, this.#buffer);
   }
 
@@ -91,7 +88,7 @@ export class PosixEngine implements Engine, RelayHost {
     this.#table.kind.forEach((kind, fd) => {
       if (kind === KIND.FREE) return;
       if (kind !== KIND.LISTENER) this.#sockets.lingerZero(fd);
-      this.#release(fd);
+      this.release(fd);
     });
     this.#pool.close();
     this.#events.close();
@@ -110,35 +107,26 @@ export class PosixEngine implements Engine, RelayHost {
       this.#dispatch(fd, this.#events.bits(index));
       this.#tellDeferred();
     }
-    this.#readRest();
+    this.#reading.readWaiting();
     this.#tellDeferred();
     if (this.#wakeMs <= nowMs) {
       this.#wakeMs = Infinity;
       this.#handler.onWake(nowMs);
       this.#tellDeferred();
     }
-    this.#endLingering(nowMs);
-    if (this.#restingUntilMs <= nowMs) this.#acceptAgain();
+    this.#lingering.expire(nowMs);
+    this.#listeners.wake(nowMs);
   }
 
   // ── Engine ──
 
   // deno-lint-ignore require-await -- the contract is for engines that wait.
   async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
-    const fd = this.#sockets.listen(address, port, this.#reusePort);
-    if (fd < 0) throw listenError(address, port, { code: errnoName(-fd) });
-    const local = this.#sockets.localAddress(fd);
-    if (local === undefined) throw listenError(address, port, { code: "EIO" });
-    this.#table.open(fd, KIND.LISTENER);
-    this.#listeners.set(fd, local);
-    this.#watchListener(fd);
-    return local;
+    return this.#listeners.listen(address, port);
   }
 
   stopListening(): void {
-    for (const fd of this.#listeners.keys()) this.#release(fd);
-    this.#listeners.clear();
-    this.#restingUntilMs = Infinity;
+    for (const fd of this.#listeners.takeAll()) this.release(fd);
   }
 
   connect(address: IpAddress, port: number): ConnectionId {
@@ -169,7 +157,7 @@ export class PosixEngine implements Engine, RelayHost {
       table.ensureQueue(id).push(bytes);
       return false;
     }
-    const sent = this.#send(id, bytes);
+    const sent = this.#sender.send(id, bytes);
     if (sent < 0) {
       this.#failLater(id);
       return true;
@@ -189,17 +177,15 @@ export class PosixEngine implements Engine, RelayHost {
   close(id: ConnectionId): void {
     const table = this.#table;
     if (!this.#isLiving(id)) return;
-    if (table.kind[id] === KIND.CONNECTING || table.queuedBytes(id) === 0) return this.#release(id);
+    if (table.kind[id] === KIND.CONNECTING || table.queuedBytes(id) === 0) return this.release(id);
     this.#relay.unlink(id);
-    table.kind[id] = KIND.LINGERING;
-    const untilMs = this.#clock.nowMs() + LINGER_MS;
-    this.#lingering.push({ fd: id, generation: table.generation[id]!, untilMs });
+    this.#lingering.add(id, this.#clock.nowMs());
   }
 
   reset(id: ConnectionId): void {
     if (!this.#isLiving(id)) return;
     this.#sockets.lingerZero(id);
-    this.#release(id);
+    this.release(id);
   }
 
   pause(id: ConnectionId): void {
@@ -242,37 +228,57 @@ export class PosixEngine implements Engine, RelayHost {
     return this.#table.activeMs[id] ?? 0;
   }
 
-  // ── RelayHost ──
+  // ── RelayHost, LingeringHost ──
 
   flushQueue(fd: number): boolean {
-    const queue = this.#table.queue(fd);
-    for (let bytes = queue?.first(); bytes !== undefined; bytes = queue?.first()) {
-      const sent = this.#send(fd, bytes);
-      if (sent < 0) {
-        this.#fail(fd);
-        return false;
-      }
-      queue?.consume(sent);
-      if (sent < bytes.length) return false;
-    }
-    return true;
+    const result = this.#sender.flush(fd, this.#table.queue(fd));
+    if (result < 0) this.#fail(fd);
+    return result > 0;
   }
 
   readLater(fd: number): void {
-    if (this.#table.listed[fd] === 1) return;
-    this.#table.listed[fd] = 1;
-    this.#toRead.push(fd);
+    this.#reading.later(fd);
   }
 
-  onRelayFailure(fd: number): void {
+  onFailure(fd: number): void {
     this.#fail(fd);
   }
 
   onRelayOver(fd: number): void {
     const other = this.#table.sink[fd]!;
-    this.#release(fd);
-    this.#release(other);
+    this.release(fd);
+    this.release(other);
     this.#handler.onJoinEnd?.(fd, other, undefined);
+  }
+
+  // ── ListenerHost ──
+
+  onAccepted(fd: number, client: SocketAddress, local: SocketAddress): void {
+    this.#table.open(fd, KIND.OPEN);
+    this.#events.add(fd, this.#table.generation[fd]!);
+    this.#handler.onAccept(fd, client, local);
+    this.#tellDeferred();
+  }
+
+  onAcceptLimit(): void {
+    this.#handler.onAcceptLimit();
+  }
+
+  // ── ReadingHost ──
+
+  onRead(fd: number, bytes: Uint8Array): void {
+    this.#handler.onData(fd, bytes);
+    this.#tellDeferred();
+  }
+
+  onReadEnd(fd: number): void {
+    const generation = this.#table.generation[fd];
+    this.#handler.onEnd(fd);
+    if (this.#table.generation[fd] === generation && this.#table.writeEnd[fd] === 2) this.#over(fd);
+  }
+
+  pump(fd: number): void {
+    this.#relay.pump(fd);
   }
 
   // ── events ──
@@ -281,11 +287,11 @@ export class PosixEngine implements Engine, RelayHost {
     const table = this.#table;
     switch (table.kind[fd]) {
       case KIND.LISTENER:
-        return this.#accept(fd);
+        return this.#listeners.accept(fd);
       case KIND.CONNECTING:
         return this.#finishConnect(fd, bits);
       case KIND.LINGERING:
-        return this.#linger(fd, bits);
+        return this.#lingering.onEvent(fd, bits);
       case KIND.OPEN:
         return this.#dispatchOpen(fd, bits);
     }
@@ -302,99 +308,13 @@ export class PosixEngine implements Engine, RelayHost {
       if (table.queuedBytes(fd) > 0) this.#drain(fd);
       if (table.generation[fd] === generation && table.feeder[fd]! >= 0) this.#relay.pump(table.feeder[fd]!);
     }
-    if (table.generation[fd] === generation && table.readable[fd] === 1) this.#read(fd);
+    if (table.generation[fd] === generation && table.readable[fd] === 1) this.#reading.read(fd);
   }
 
   #drain(fd: number): void {
     if (!this.flushQueue(fd)) return;
     if (this.#table.writeEnd[fd] === 1) this.#sendEnd(fd);
     if (this.#table.sink[fd]! < 0) this.#handler.onDrain(fd);
-  }
-
-  /** Reads for whoever the octets are for. */
-  #read(fd: number): void {
-    const table = this.#table;
-    if (table.sink[fd]! >= 0) return this.#relay.pump(fd);
-    const generation = table.generation[fd];
-    for (let reads = 0; reads < READS_PER_TURN; reads++) {
-      if (table.paused[fd] === 1 || table.ended[fd] === 1 || table.readable[fd] === 0) return;
-      const count = this.#libc.recv(fd, this.#buffer.address, BUFFER_BYTES, 0);
-      if (count > 0) {
-        // A stream socket that gave less than was asked for is empty (epoll(7)); only a hang-up is still to be read.
-        if (count < BUFFER_BYTES && table.hangup[fd] === 0) table.readable[fd] = 0;
-        this.#handler.onData(fd, this.#buffer.bytes.subarray(0, count));
-        this.#tellDeferred();
-        if (table.generation[fd] !== generation || table.kind[fd] !== KIND.OPEN) return;
-        if (table.sink[fd]! >= 0) return this.#relay.pump(fd);
-      } else if (count === 0) {
-        return this.#onPeerEnd(fd);
-      } else {
-        const { errno } = this.#sockets;
-        if (errno === C.EINTR) continue;
-        if (errno !== C.EAGAIN) return this.#fail(fd);
-        table.readable[fd] = 0;
-        return;
-      }
-    }
-    this.readLater(fd);
-  }
-
-  #onPeerEnd(fd: number): void {
-    const table = this.#table;
-    const generation = table.generation[fd];
-    table.ended[fd] = 1;
-    table.readable[fd] = 0;
-    this.#handler.onEnd(fd);
-    if (table.generation[fd] === generation && table.writeEnd[fd] === 2) this.#over(fd);
-  }
-
-  #readRest(): void {
-    if (this.#toRead.length === 0) return;
-    const list = this.#toRead;
-    this.#toRead = [];
-    for (const fd of list) {
-      this.#table.listed[fd] = 0;
-      if (this.#table.kind[fd] === KIND.OPEN) this.#read(fd);
-    }
-  }
-
-  #accept(listener: number): void {
-    const listening = this.#listeners.get(listener);
-    for (let accepts = 0; accepts < ACCEPTS_PER_TURN; accepts++) {
-      const fd = this.#sockets.accept(listener);
-      if (fd < 0) {
-        if (fd === -C.EMFILE || fd === -C.ENFILE || fd === -C.ENOBUFS || fd === -C.ENOMEM) this.#restAccepting();
-        return;
-      }
-      const client = this.#sockets.acceptedPeer();
-      this.#sockets.setOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY, 1);
-      this.#table.open(fd, KIND.OPEN);
-      this.#events.add(fd, this.#table.generation[fd]!);
-      this.#handler.onAccept(fd, client, this.#localOf(fd, listening) ?? client);
-      this.#tellDeferred();
-      if (this.#table.kind[listener] !== KIND.LISTENER) return;
-    }
-  }
-
-  /** The local side of an accepted connection: the listener's own, unless that is every address. */
-  #localOf(fd: number, listening: SocketAddress | undefined): SocketAddress | undefined {
-    const isAny = listening === undefined || listening.address.bytes.every((octet) => octet === 0);
-    return isAny ? this.#sockets.localAddress(fd) : listening;
-  }
-
-  #restAccepting(): void {
-    for (const fd of this.#listeners.keys()) this.#events.remove(fd);
-    this.#restingUntilMs = this.#clock.nowMs() + ACCEPT_REST_MS;
-    this.#handler.onAcceptLimit();
-  }
-
-  #acceptAgain(): void {
-    this.#restingUntilMs = Infinity;
-    for (const fd of this.#listeners.keys()) this.#watchListener(fd);
-  }
-
-  #watchListener(fd: number): void {
-    this.#events.addLevel(fd, this.#table.generation[fd]!);
   }
 
   #finishConnect(fd: number, bits: number): void {
@@ -410,13 +330,12 @@ export class PosixEngine implements Engine, RelayHost {
     this.#tellDeferred();
     // What was written and ended before it was connected.
     if (table.generation[fd] === generation && (table.queuedBytes(fd) > 0 || table.writeEnd[fd] === 1)) this.#drain(fd);
-    if (table.generation[fd] === generation && table.readable[fd] === 1) this.#read(fd);
+    if (table.generation[fd] === generation && table.readable[fd] === 1) this.#reading.read(fd);
   }
 
   #failConnect(fd: number, errno: number): void {
-    this.#release(fd);
-    const failure: ConnectFailure = connectFailureOf(errnoName(errno));
-    this.#handler.onConnectFail(fd, failure);
+    this.release(fd);
+    this.#handler.onConnectFail(fd, connectFailureOf(errnoName(errno)));
   }
 
   // ── endings ──
@@ -424,25 +343,6 @@ export class PosixEngine implements Engine, RelayHost {
   #isLiving(id: ConnectionId): boolean {
     const kind = this.#table.kind[id];
     return kind === KIND.OPEN || kind === KIND.CONNECTING;
-  }
-
-  /** Hands over the rest of a closed connection; then FIN, and the peer's octets are dropped until its own, since closing on them would be a reset. */
-  #linger(fd: number, bits: number): void {
-    const table = this.#table;
-    const generation = table.generation[fd];
-    if (bits & C.EPOLLERR) return this.#release(fd);
-    if (table.writeEnd[fd] !== 2 && this.flushQueue(fd)) {
-      table.writeEnd[fd] = 2;
-      this.#libc.shutdown(fd, C.SHUT_WR);
-    }
-    if (table.generation[fd] !== generation) return;
-    for (;;) {
-      const count = this.#libc.recv(fd, this.#buffer.address, BUFFER_BYTES, 0);
-      if (count > 0) continue;
-      if (count < 0 && this.#sockets.errno === C.EAGAIN) return;
-      if (count === 0 && table.writeEnd[fd] !== 2) return;
-      return this.#release(fd);
-    }
   }
 
   #sendEnd(fd: number): void {
@@ -457,7 +357,7 @@ export class PosixEngine implements Engine, RelayHost {
 
   /** Both sides are over. */
   #over(fd: number): void {
-    this.#release(fd);
+    this.release(fd);
     this.#handler.onClose(fd, false);
   }
 
@@ -472,29 +372,18 @@ export class PosixEngine implements Engine, RelayHost {
   #fail(fd: number): void {
     const kind = this.#table.kind[fd];
     const other = this.#table.sink[fd]!;
-    this.#release(fd);
+    this.release(fd);
     if (kind === KIND.LINGERING) return;
     if (other < 0) return this.#handler.onClose(fd, true);
     this.#sockets.lingerZero(other);
-    this.#release(other);
+    this.release(other);
     this.#handler.onJoinEnd?.(fd, other, fd);
   }
 
-  #release(fd: number): void {
+  release(fd: number): void {
     this.#relay.unlink(fd);
     this.#table.release(fd);
     this.#libc.close(fd);
-  }
-
-  #endLingering(nowMs: number): void {
-    for (let first = this.#lingering[0]; first !== undefined; first = this.#lingering[0]) {
-      const isOver = this.#table.generation[first.fd] !== first.generation;
-      if (!isOver && first.untilMs > nowMs) return;
-      this.#lingering.shift();
-      if (isOver) continue;
-      this.#sockets.lingerZero(first.fd);
-      this.#release(first.fd);
-    }
   }
 
   #tellDeferred(): void {
@@ -506,35 +395,10 @@ export class PosixEngine implements Engine, RelayHost {
   }
 
   #waitMs(maxWaitMs: number): number {
-    if (this.#toRead.length > 0 || this.#deferred.length > 0) return 0;
-    const dueMs = Math.min(this.#wakeMs, this.#restingUntilMs, this.#lingering[0]?.untilMs ?? Infinity);
+    if (this.#reading.isWaiting || this.#deferred.length > 0) return 0;
+    const dueMs = Math.min(this.#wakeMs, this.#listeners.restingUntilMs, this.#lingering.nextMs);
     if (dueMs === Infinity) return maxWaitMs;
     const waitMs = Math.max(0, Math.ceil(dueMs - this.#clock.nowMs()));
     return maxWaitMs < 0 ? Math.min(waitMs, 2 ** 31 - 1) : Math.min(waitMs, maxWaitMs);
-  }
-
-  /** Hands octets to the kernel; returns how many it took, or a negative errno where the connection is broken. */
-  #send(fd: number, bytes: Uint8Array): number {
-    let sent = 0;
-    while (sent < bytes.length) {
-      const size = Math.min(bytes.length - sent, BUFFER_BYTES);
-      const address = this.#addressOf(bytes, sent, size);
-      const count = this.#libc.send(fd, address, size, C.MSG_NOSIGNAL);
-      if (count < 0) {
-        const { errno } = this.#sockets;
-        if (errno === C.EINTR) continue;
-        return errno === C.EAGAIN ? sent : -errno;
-      }
-      sent += count;
-      if (count < size) return sent;
-    }
-    return sent;
-  }
-
-  /** An address of these octets: their own where they lie in the read buffer, else that of a copy. */
-  #addressOf(bytes: Uint8Array, from: number, size: number): number {
-    if (bytes.buffer === this.#buffer.bytes.buffer) return this.#buffer.address + bytes.byteOffset + from;
-    this.#sendBuffer.bytes.set(bytes.subarray(from, from + size));
-    return this.#sendBuffer.address;
   }
 }

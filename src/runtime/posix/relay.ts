@@ -16,7 +16,7 @@ export interface RelayHost {
   /** Puts a descriptor on the list of those with more to read. */
   readLater(fd: number): void;
   /** A descriptor's connection failed. */
-  onRelayFailure(fd: number): void;
+  onFailure(fd: number): void;
   /** Both directions have ended. */
   onRelayOver(fd: number): void;
 }
@@ -123,7 +123,7 @@ export class Relay {
         this.#giveBack(source);
         return true;
       default:
-        this.#host.onRelayFailure(source);
+        this.#host.onFailure(source);
         return false;
     }
   }
@@ -138,7 +138,7 @@ export class Relay {
       this.#count(source, count);
       const sent = libc.send(sink, this.#buffer.address, count, C.MSG_NOSIGNAL);
       if (sent < 0 && this.#sockets.errno !== C.EAGAIN) {
-        this.#host.onRelayFailure(sink);
+        this.#host.onFailure(sink);
         return false;
       }
       if (count === size) table.bulk[source] = 1;
@@ -160,7 +160,7 @@ export class Relay {
         table.readable[source] = 0;
         return false;
       default:
-        this.#host.onRelayFailure(source);
+        this.#host.onFailure(source);
         return false;
     }
   }
@@ -179,7 +179,7 @@ export class Relay {
       }
       const { errno } = this.#sockets;
       if (errno === C.EINTR) continue;
-      if (errno !== C.EAGAIN) this.#host.onRelayFailure(sink);
+      if (errno !== C.EAGAIN) this.#host.onFailure(sink);
       return false;
     }
     return true;
