@@ -16,8 +16,6 @@ import { Sender } from "./sender.ts";
 import { errnoName, Sockets } from "./sockets.ts";
 
 const BUFFER_BYTES = 64 * 1024;
-/** Ids of dials that have no descriptor, since none could be had: below -1, which is nobody. */
-const FIRST_ID_WITHOUT_DESCRIPTOR = -2;
 
 /** What the engine is made with. */
 export interface PosixEngineOptions {
@@ -49,7 +47,8 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   /** What is to be told once no call of the handler is on the stack. */
   #deferred: (() => void)[] = [];
   #wakeMs = Infinity;
-  #nextIdWithoutDescriptor = FIRST_ID_WITHOUT_DESCRIPTOR;
+  /** Ids of dials for which no descriptor could be had are below -1, which is nobody. */
+  #nextIdWithoutDescriptor = -2;
   #stopped = false;
 
   constructor(handler: EngineHandler, options: PosixEngineOptions) {
@@ -63,8 +62,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.#reading = new Reading(this.#sockets, this.#table, this, this.#buffer);
     this.#pool = new PipePool(this.#sockets);
     this.#lingering = new Lingering(this.#sockets, this.#table, this, this.#buffer);
-    const { clock, reusePort } = options;
-    this.#listeners = new Listeners(this.#sockets, this.#events, this.#table, clock, reusePort, this);
+    this.#listeners = new Listeners(this.#sockets, this.#events, this.#table, options, this);
     this.#relay = new Relay(this.#sockets, this.#table, this.#pool, this, this.#buffer);
   }
 
@@ -120,9 +118,8 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
 
   // ── Engine ──
 
-  // deno-lint-ignore require-await -- the contract is for engines that wait.
-  async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
-    return this.#listeners.listen(address, port);
+  listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
+    return Promise.try(() => this.#listeners.listen(address, port));
   }
 
   stopListening(): void {

@@ -34,15 +34,14 @@ export class Listeners {
     sockets: Sockets,
     events: EventQueue,
     table: ConnectionTable,
-    clock: Clock,
-    reusePort: boolean,
+    options: { readonly clock: Clock; readonly reusePort: boolean },
     host: ListenerHost,
   ) {
     this.#sockets = sockets;
     this.#events = events;
     this.#table = table;
-    this.#clock = clock;
-    this.#reusePort = reusePort;
+    this.#clock = options.clock;
+    this.#reusePort = options.reusePort;
     this.#host = host;
   }
 
