@@ -248,7 +248,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.#handler.onJoinEnd?.(fd, other, undefined);
   }
 
-  // ── ListenerHost ──
+  // ── ListenerHost, ReadingHost ──
 
   onAccepted(fd: number, client: SocketAddress, local: SocketAddress): void {
     this.#table.open(fd, KIND.OPEN);
@@ -260,8 +260,6 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   onAcceptLimit(): void {
     this.#handler.onAcceptLimit();
   }
-
-  // ── ReadingHost ──
 
   onRead(fd: number, bytes: Uint8Array): void {
     this.#handler.onData(fd, bytes);
