@@ -5,7 +5,7 @@ import { startChild } from "./child_process.ts";
 import { DEADLINE_MS, within } from "./deadline.ts";
 import type { Program } from "./in_process.ts";
 import { isAccess, type LogEntry, LogLines } from "./log_lines.ts";
-import { programCommand, TEST_ENGINE, TEST_TARGET, type TestTarget } from "./target.ts";
+import { programCommand, TEST_ENGINE, TEST_TARGET, TEST_WORKERS, type TestTarget } from "./target.ts";
 
 /** How the program is started. */
 export interface LaunchOptions {
@@ -126,6 +126,7 @@ export async function startProxy(options: LaunchOptions): Promise<Proxy> {
     `${options.dns?.address ?? "127.0.0.1"}:${options.dns?.port ?? 9}`,
     ...(options.rules === undefined ? [] : ["--destination", options.rules.join("\n")]),
     ...(TEST_ENGINE === undefined ? [] : ["--engine", TEST_ENGINE]),
+    ...(TEST_WORKERS === undefined ? [] : ["--workers", TEST_WORKERS]),
     ...options.args ?? [],
   ], options);
   try {

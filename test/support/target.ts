@@ -1,5 +1,5 @@
-// Owns which build of the program the behaviour suite drives, as told by EGRESS_TEST_TARGET (bun, deno, executable) and
-// EGRESS_TEST_ENGINE (passed on as --engine). Knows nothing of how it is driven.
+// Owns which build of the program the behaviour suite drives, as told by EGRESS_TEST_TARGET (bun, deno, executable),
+// EGRESS_TEST_ENGINE and EGRESS_TEST_WORKERS (passed on as --engine and --workers). Knows nothing of how it is driven.
 import { existsSync } from "node:fs";
 
 /** The program inside the test's own process; `deno run`; the compiled file. */
@@ -14,6 +14,9 @@ export const TEST_TARGET: TestTarget = readTarget();
 
 /** The engine asked for, or undefined for the program's own choice. */
 export const TEST_ENGINE: string | undefined = process.env.EGRESS_TEST_ENGINE || undefined;
+
+/** The number of workers asked for, or undefined for the program's own choice. */
+export const TEST_WORKERS: string | undefined = process.env.EGRESS_TEST_WORKERS || undefined;
 
 /** Why this run's target cannot be driven here; undefined where it can. */
 export const SKIP_REASON: string | undefined = findSkipReason();
