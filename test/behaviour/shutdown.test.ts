@@ -26,8 +26,10 @@ async function untilRefused(proxy: Proxy): Promise<void> {
           await using client = await connectRaw(proxy);
           await client.ended();
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") return;
-          throw error;
+          const { code } = error as NodeJS.ErrnoException;
+          if (code === "ECONNREFUSED") return;
+          // One of several listeners on the port closed with this connection in its queue: others may still be there.
+          if (code !== "ECONNRESET") throw error;
         }
       }
     })(),
