@@ -29,7 +29,7 @@ export interface InputOwner {
 export class ClientInput implements RequestSink {
   readonly #context: ProxyContext;
   readonly #owner: InputOwner;
-  readonly #reader: RequestReader = new RequestReader(this);
+  #reader: RequestReader | undefined = new RequestReader(this);
   #held: Uint8Array = NOTHING;
   #head: RequestHead | undefined;
   #blocked = false;
@@ -42,7 +42,7 @@ export class ClientInput implements RequestSink {
 
   /** Whether nothing has come since the last request. */
   get idle(): boolean {
-    return this.#reader.state === "idle" && this.#held.length === 0;
+    return this.#reader?.state === "idle" && this.#held.length === 0;
   }
 
   /** Takes octets as they come. The view need not outlive the call. */
@@ -58,7 +58,7 @@ export class ClientInput implements RequestSink {
 
   /** Whether a request is whole, so that the next one may follow. */
   get complete(): boolean {
-    return this.#reader.state === "done";
+    return this.#reader?.state === "done";
   }
 
   /** Reads what was held, as far as the session can deal with it now. */
@@ -74,7 +74,13 @@ export class ClientInput implements RequestSink {
 
   /** Makes ready for the next request, behind a complete one. */
   next(): void {
-    this.#reader.next();
+    this.#reader?.next();
+  }
+
+  /** Ends the reading of requests for good, and lets go of what it took: the connection is a tunnel's. */
+  end(): void {
+    this.setBlocked(false);
+    this.#reader = undefined;
   }
 
   /** Gives up what was held: early octets of a tunnel, or octets that nobody will read. */
@@ -101,7 +107,7 @@ export class ClientInput implements RequestSink {
 
   onRequestHead(head: RequestHead): void {
     this.#head = head;
-    this.#reader.stop();
+    this.#reader?.stop();
   }
 
   onRequestBody(bytes: Uint8Array): void {
@@ -116,27 +122,29 @@ export class ClientInput implements RequestSink {
   #read(bytes: Uint8Array): Uint8Array {
     let rest = bytes;
     while (rest.length > 0 && this.#owner.mayRead) {
+      const reader = this.#reader;
+      if (reader === undefined) return rest;
       let consumed: number;
       try {
-        consumed = this.#reader.read(rest);
+        consumed = reader.read(rest);
       } catch (fault) {
         this.#owner.onFault(toProxyError(fault));
         return NOTHING;
       }
       rest = rest.subarray(consumed);
       this.#owner.onConsumed(consumed);
-      if (this.#head !== undefined) this.#tellHead(this.#head);
-      else if (this.#reader.state === "head") this.#owner.onHeadStarted();
+      if (this.#head !== undefined) this.#tellHead(reader, this.#head);
+      else if (reader.state === "head") this.#owner.onHeadStarted();
       if (consumed === 0) break;
     }
     return rest;
   }
 
-  #tellHead(head: RequestHead): void {
+  #tellHead(reader: RequestReader, head: RequestHead): void {
     const { framing } = head;
-    if (framing.kind === "none" || (framing.kind === "length" && framing.lengthBytes === 0)) this.#reader.read(NOTHING);
+    if (framing.kind === "none" || (framing.kind === "length" && framing.lengthBytes === 0)) reader.read(NOTHING);
     this.#head = undefined;
-    this.#owner.onHead(head, this.#reader.state === "done");
+    this.#owner.onHead(head, reader.state === "done");
   }
 
   #hold(bytes: Uint8Array): void {

@@ -1,5 +1,6 @@
 // Owns what a request's fields ask of this hop: loops, expectations, Upgrade, Max-Forwards (RFC 9110 §7.6, §7.8, §10.1.1).
 // Judges nothing by rule.
+import { parseAbsoluteForm, parseAuthorityForm, type Target } from "../address/target.ts";
 import { ProxyError } from "../errors.ts";
 import { FIELD } from "../http1/fields.ts";
 import type { RequestHead } from "../http1/request_reader.ts";
@@ -67,4 +68,11 @@ function reflect(head: RequestHead): string {
     if (!TRACE_SECRETS.has(name.toLowerCase())) lines.push(`${name}: ${head.fields.value(index)}`);
   }
   return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+/** Reads a request-target in the form that its method asks for (RFC 9112 §3.2). Throws ProxyError. */
+export function readTarget(head: RequestHead): { readonly target: Target; readonly originForm: string } {
+  if (head.method === "CONNECT") return { target: parseAuthorityForm(head.target), originForm: "" };
+  const { target, originForm, isBare } = parseAbsoluteForm(head.target);
+  return { target, originForm: isBare && head.method === "OPTIONS" ? "*" : originForm };
 }

@@ -1,6 +1,6 @@
 // Owns the requests of one client connection while they are under way: judged, reached, forwarded or tunnelled, recorded.
 // Knows nothing of how the client's octets are read or how its connection ends: that is the session's.
-import { parseAbsoluteForm, parseAuthorityForm, type Target } from "../address/target.ts";
+import type { Target } from "../address/target.ts";
 import { ProxyError } from "../errors.ts";
 import type { Fields } from "../http1/fields.ts";
 import type { RequestHead } from "../http1/request_reader.ts";
@@ -13,7 +13,13 @@ import type { ProxyContext } from "./context.ts";
 import { Forward, type ForwardOwner } from "./forward.ts";
 import { Reach, type ReachOwner } from "./reach.ts";
 import { type AnswerOptions, formatRefusal } from "./refusal.ts";
-import { answerAsFinalRecipient, checkRequest, decrementMaxForwards, wantsUpgrade } from "./request_checks.ts";
+import {
+  answerAsFinalRecipient,
+  checkRequest,
+  decrementMaxForwards,
+  readTarget,
+  wantsUpgrade,
+} from "./request_checks.ts";
 import { Timer } from "./timers.ts";
 import { Tunnel, type TunnelOwner } from "./tunnel.ts";
 
@@ -52,12 +58,15 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   readonly clientId: ConnectionId;
   readonly #context: ProxyContext;
   readonly #owner: PipelineOwner;
-  readonly #reach: Reach;
-  readonly #forward: Forward;
+  /** Made when first needed, and dropped by a tunnel: 8,000 silent tunnels are to cost little. */
+  #reach: Reach | undefined;
+  #forward: Forward | undefined;
   #tunnel: Tunnel | undefined;
   #head: RequestHead | undefined;
   #exchange: Exchange | undefined;
   #request: Request | undefined;
+  /** What the upstream connection was judged for. */
+  #target: Target | undefined;
   #trailers: Fields | undefined;
   #upstream: SocketAddress | undefined;
   /** Octets read of a request whose record has not begun. */
@@ -68,8 +77,6 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#context = context;
     this.#owner = owner;
     this.clientId = owner.clientId;
-    this.#reach = new Reach(context, this);
-    this.#forward = new Forward(context, this);
   }
 
   /** Whether a request is in hand. */
@@ -79,7 +86,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   /** Whether body octets can be taken now. */
   get takesBody(): boolean {
-    return this.#forward.busy;
+    return this.#forward?.busy === true;
   }
 
   /** Whether the request in hand would survive the client's FIN: after CONNECT it is a half-close. */
@@ -103,20 +110,20 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   /** Takes a part of the request's body. */
   sendBody(bytes: Uint8Array): void {
-    this.#forward.sendBody(bytes);
+    this.#forward?.sendBody(bytes);
     this.onForwardProgress();
   }
 
   /** Ends the request's body. */
   endBody(trailers: Fields | undefined): void {
     this.#trailers = trailers;
-    this.#forward.endBody(trailers);
+    this.#forward?.endBody(trailers);
     this.onForwardProgress();
   }
 
   /** To be called when input has been read: stops the upload while the upstream is slow. */
   checkUpload(): void {
-    this.#forward.checkUpload();
+    this.#forward?.checkUpload();
   }
 
   /** Counts octets of the request in hand, or of the one that begins with them. */
@@ -126,13 +133,13 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   }
 
   onClientDrain(): void {
-    this.#forward.onClientDrain();
+    this.#forward?.onClientDrain();
   }
 
   /** Answers a fault in what the client sends; the upstream must never take what it has of a faulty body for the whole. */
   fail(error: ProxyError): void {
-    const cut = this.#forward.headSent && this.#forward.busy;
-    this.#forward.close();
+    const cut = this.#forward?.headSent === true && this.#forward.busy;
+    this.#forward?.close();
     if (cut) this.onForwardCut(error);
     else this.refuse(error);
   }
@@ -151,39 +158,41 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     if (this.#tunnel !== undefined) return this.#tunnel.cut(why);
     if (this.#exchange !== undefined && why !== "") this.#exchange.details = why;
     this.#endExchange();
-    this.#forward.close();
-    this.#reach.abandon();
+    this.#forward?.close();
+    this.#reach?.abandon();
     this.#context.timers.remove(this);
     this.#request = undefined;
   }
 
   /** Closes a kept-alive upstream connection, if it has one. */
   closeUpstream(): void {
-    this.#forward.close();
+    this.#forward?.close();
   }
 
   /** Ends what the rules in force no longer allow: a tunnel is cut, a kept-alive upstream connection closed. */
   enforcePolicy(): void {
-    const target = this.#request?.target;
+    const target = this.#target;
     const address = this.#upstream?.address;
     if (target === undefined || address === undefined || isStillAllowed(this.#context, target, address)) return;
     if (this.#tunnel !== undefined) this.#tunnel.cut("cut: the rules in force no longer allow it");
-    else if (!this.#forward.busy) this.#forward.close();
+    else if (this.#forward?.busy === false) this.#forward.close();
   }
 
   #begin(head: RequestHead, exchange: Exchange): void {
     const { target, originForm } = readTarget(head);
     exchange.host = target.host.kind === "name" ? target.host.name : target.host.address.text;
     exchange.port = target.port;
+    this.#target = target;
     this.#request = { head, exchange, target, originForm };
     checkRequest(head, this.#context.instance);
-    const kept = head.method === "CONNECT" ? undefined : this.#forward.keptFor(target);
+    const kept = head.method === "CONNECT" ? undefined : this.#forward?.keptFor(target);
     if (kept !== undefined && admitConnected(this.#context, exchange, target, kept)) {
       if (this.#answerHere(head)) return;
       exchange.upstream = this.#upstream;
       return this.#startForward(this.#request);
     }
-    this.#forward.close();
+    this.#forward?.close();
+    this.#reach ??= new Reach(this.#context, this);
     const admission = this.#reach.admit(exchange, target);
     if (admission.kind !== "refused" && this.#answerHere(head)) return;
     this.#reach.pursue(admission);
@@ -197,6 +206,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#upstream = { address: approval.address, port: approval.port };
     request.exchange.upstream = this.#upstream;
     if (request.head.method === "CONNECT") return this.#startTunnel(id, 200, ESTABLISHED, NOTHING);
+    this.#forward ??= new Forward(this.#context, this);
     this.#forward.open(id, request.target, approval.address);
     this.#startForward(request);
     this.#owner.onBodyWanted();
@@ -208,8 +218,10 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   #startForward(request: Request): void {
     const { head, target, originForm } = request;
-    const replay = this.#forward.takeReplay();
-    this.#forward.begin({
+    const forward = this.#forward;
+    if (forward === undefined) return;
+    const replay = forward.takeReplay();
+    forward.begin({
       head,
       change: {
         originForm,
@@ -220,8 +232,8 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
         maxForwards: decrementMaxForwards(head),
       },
     });
-    for (const part of replay) this.#forward.sendBody(part);
-    if (this.#owner.input.complete) this.#forward.endBody(this.#trailers);
+    for (const part of replay) forward.sendBody(part);
+    if (this.#owner.input.complete) forward.endBody(this.#trailers);
     this.onForwardProgress();
   }
 
@@ -229,7 +241,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   onForwardProgress(): void {
     const { settings } = this.#context;
-    const waiting = this.#owner.input.complete && !this.#forward.responseSeen;
+    const waiting = this.#owner.input.complete && this.#forward?.responseSeen !== true;
     this.#setDeadline(waiting ? settings.responseTimeoutMs : settings.idleTimeoutMs);
   }
 
@@ -268,10 +280,11 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   onForwardRetry(): void {
     const request = this.#request;
-    if (request === undefined) return;
+    const reach = this.#reach;
+    if (request === undefined || reach === undefined) return;
     this.#setDeadline(0);
     this.#owner.input.setBlocked(false);
-    this.#reach.pursue(this.#reach.admit(request.exchange, request.target));
+    reach.pursue(reach.admit(request.exchange, request.target));
   }
 
   onSwitched(upstream: ConnectionId, early: Uint8Array): void {
@@ -295,11 +308,16 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
       this.#exchange.status = status;
       this.#exchange.tunnel = true;
     }
-    this.#setDeadline(0);
-    this.#owner.onTunnelStart();
+    this.#context.timers.remove(this);
     if (opening.length > 0) engine.write(this.clientId, opening);
     const held = this.#owner.input.takeHeld();
-    this.#owner.input.setBlocked(false);
+    this.#owner.onTunnelStart();
+    this.#forward =
+      this.#reach =
+      this.#request =
+      this.#head =
+      this.#trailers =
+        undefined;
     const tunnel = new Tunnel(this.#context, this, this.clientId, upstream);
     this.#tunnel = tunnel;
     engine.resume(upstream);
@@ -383,11 +401,4 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     exchange.endMs = this.#context.clock.nowMs();
     this.#context.record(exchange);
   }
-}
-
-/** Reads a request-target in the form that its method asks for (RFC 9112 §3.2). Throws ProxyError. */
-function readTarget(head: RequestHead): { readonly target: Target; readonly originForm: string } {
-  if (head.method === "CONNECT") return { target: parseAuthorityForm(head.target), originForm: "" };
-  const { target, originForm, isBare } = parseAbsoluteForm(head.target);
-  return { target, originForm: isBare && head.method === "OPTIONS" ? "*" : originForm };
 }

@@ -206,7 +206,8 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
 
   onTunnelStart(): void {
     this.#phase = "tunnel";
-    this.#setDeadline(0);
+    this.#context.timers.remove(this);
+    this.input.end();
   }
 
   onTunnelEnd(): void {
