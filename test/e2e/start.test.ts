@@ -10,18 +10,18 @@ import { compiled } from "../support/requirements.ts";
 const ROOT = new URL("../..", import.meta.url).pathname;
 const BIN = `${ROOT}node_modules/.bin`;
 
-const { tasks } = await Bun.file(`${ROOT}deno.json`).json();
 const readme = await Bun.file(`${ROOT}README.md`).text();
+const DENO_LINE = /^deno run .+ src\/main\.ts$/m.exec(readme)?.[0];
 const NOT_COMPILED = await compiled();
 if (NOT_COMPILED !== undefined) console.log(`The executable skipped: ${NOT_COMPILED}`);
 
 const WAYS = [
   { name: "npm start", command: ["npm", "--prefix", ROOT, "start", "--silent"], runtime: /^bun / },
-  {
-    name: "deno run with the permissions of README.md",
-    command: ["sh", "-c", `cd '${ROOT}' && PATH='${BIN}':$PATH exec ${tasks.start}`],
+  ...(DENO_LINE === undefined ? [] : [{
+    name: "the line for Deno in README.md",
+    command: ["sh", "-c", `cd '${ROOT}' && PATH='${BIN}':$PATH exec ${DENO_LINE}`],
     runtime: /^deno /,
-  },
+  }]),
   {
     name: "the executable",
     command: [`${ROOT}dist/egress-http-proxy`],
@@ -59,9 +59,9 @@ describe("started by", () => {
       }
     });
   }
+});
 
-  test("the Deno task is the line in README.md", () => {
-    const line: string = tasks.start;
-    expect({ line, inReadme: readme.split("\n").includes(line) }).toEqual({ line, inReadme: true });
-  });
+test("README.md says how to run it on Deno once there is an adapter", async () => {
+  const hasAdapter = await Bun.file(`${ROOT}src/runtime/deno/runtime.ts`).exists();
+  expect(DENO_LINE !== undefined).toBe(hasAdapter);
 });
