@@ -130,7 +130,8 @@ async function passOn(stream: ReadableStream<Uint8Array>, counts: Counts): Promi
       heading = line;
       return;
     }
-    if (heading !== "") console.log(heading);
+    const isSummary = /^\s*\d+ (pass|fail|skip|todo|tests (failed|skipped):)$/.test(line);
+    if (heading !== "" && !isSummary) console.log(heading);
     heading = "";
     console.log(line);
   };
