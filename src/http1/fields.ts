@@ -70,13 +70,6 @@ export class Fields {
     return -1;
   }
 
-  /** How many fields have this name. */
-  countOf(id: FieldId): number {
-    let found = 0;
-    for (let i = this.indexOf(id); i >= 0; i = this.indexOf(id, i + 1)) found++;
-    return found;
-  }
-
   /** Whether a comma-separated element of this name's values, taken together, is exactly `token`; `token` is lower case, case of the values does not count. */
   listHas(id: FieldId, token: string): boolean {
     for (let i = this.indexOf(id); i >= 0; i = this.indexOf(id, i + 1)) {
@@ -184,7 +177,9 @@ export class Fields {
   }
 
   #at(index: number): number {
-    if (index < 0 || index >= this.#count) throw new RangeError(`Cannot read field ${index}: there are ${this.#count}`);
+    if (!(index >= 0 && index < this.#count)) {
+      throw new RangeError(`Cannot read field ${index}: there are ${this.#count}`);
+    }
     return index * STRIDE;
   }
 }

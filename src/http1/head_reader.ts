@@ -51,11 +51,6 @@ export class HeadReader {
     return this.#state === COMPLETE;
   }
 
-  /** How many octets have been read. */
-  get lengthBytes(): number {
-    return this.#length;
-  }
-
   /** Makes ready for another head. The fields are emptied. */
   reset(): void {
     this.#state = FIELD_START;

@@ -39,8 +39,9 @@ export class HeadWriter {
     this.#buffer.crlf();
   }
 
-  /** Adds one field as it was received, octet for octet, but for blanks behind the value. A reader has checked it. */
+  /** Adds one field as it was received, octet for octet, but for blanks behind the value. A reader has checked it. `fields` must be valid until `end()`. */
   copy(fields: Fields, index: number): void {
+    if (!(index < fields.count)) throw new RangeError(`Cannot copy field ${index}: there are ${fields.count}`);
     const start = fields.nameStart(index);
     // Two octets between a value and the next name are the CRLF that is due there; blanks would make more of them.
     if (this.#source !== fields || start !== this.#end + 2) {
@@ -51,21 +52,10 @@ export class HeadWriter {
     this.#end = fields.valueEnd(index);
   }
 
-  /** Adds every field that is not marked by 1 in `marks` (see `hopByHop`), in order. */
-  copyUnmarked(fields: Fields, marks: Uint8Array): void {
-    for (let i = 0; i < fields.count; i++) if (marks[i] !== 1) this.copy(fields, i);
-  }
-
-  /** Ends the head: a view on the reused buffer, valid until the next `begin()` or `append()`. */
+  /** Ends the head: a view on the reused buffer, valid until the next `begin()`. */
   end(): Uint8Array {
     this.#copyRange();
     this.#buffer.crlf();
-    return this.#buffer.view();
-  }
-
-  /** Adds bytes behind an ended head, so that head and body leave in one write: the longer view, valid as that of `end()`. */
-  append(bytes: Uint8Array): Uint8Array {
-    this.#buffer.append(bytes, 0, bytes.length);
     return this.#buffer.view();
   }
 

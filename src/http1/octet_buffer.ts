@@ -1,24 +1,22 @@
 // Owns a growing buffer that is written over and over. Knows ASCII and nothing of messages.
 import { HTAB, SP } from "./octets.ts";
 
+const LOOP_OCTETS = 64;
+
 /** A buffer that grows as it is written to and keeps its storage when it is emptied. */
 export class OctetBuffer {
   // An explicit ArrayBuffer, so that an engine may keep a pointer to it.
   #octets = new Uint8Array(new ArrayBuffer(16 * 1024));
   #length = 0;
 
-  get length(): number {
-    return this.#length;
-  }
-
   /** Empties it. Views made before will change under their holders. */
   clear(): void {
     this.#length = 0;
   }
 
-  /** The octets from `start` on: a view, valid until the next write. */
-  view(start = 0): Uint8Array {
-    return this.#octets.subarray(start, this.#length);
+  /** What was written: a view, valid until the next write. */
+  view(): Uint8Array {
+    return this.#octets.subarray(0, this.#length);
   }
 
   /** Appends octets as they are. */
@@ -26,10 +24,10 @@ export class OctetBuffer {
     const count = end - start;
     this.#reserve(count);
     const target = this.#octets;
-    let length = this.#length;
-    // A loop beats set() and its extra view for what a field is long.
-    if (count <= 64) { for (let i = start; i < end; i++) target[length++] = octets[i]!; }
-    else target.set(octets.subarray(start, end), length);
+    const at = this.#length;
+    // A loop beats set() and the view that it needs, as long as a usual field is.
+    if (count > LOOP_OCTETS) target.set(octets.subarray(start, end), at);
+    else for (let i = 0; i < count; i++) target[at + i] = octets[start + i]!;
     this.#length += count;
   }
 
