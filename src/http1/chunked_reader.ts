@@ -147,7 +147,7 @@ export class ChunkedReader {
       case EXTENSION_TOKEN:
         if ((kind & TOKEN) !== 0) return this.#stay();
         if (this.#begun) return this.#leaveWord(octet, blank);
-        if (blank && this.#state === EXTENSION_NAME) return this.#count();
+        if (blank) return this.#count();
         break;
       case EXTENSION_AFTER_NAME:
       case EXTENSION_AFTER_VALUE:

@@ -285,4 +285,9 @@ describe("ResponseReader.end()", () => {
       expect({ cut, last: log.entries.at(-1), state: log.state }).toEqual({ cut, last: expected, state: "dead" });
     }
   });
+
+  test("counts each body by itself", () => {
+    const log = readResponses([octets(`${length}abc${length}d`)], ["GET", "GET"], true);
+    expect(log.entries.at(-1)).toEqual(fault("Cannot read the body: it ended after 1 of 3 bytes"));
+  });
 });
