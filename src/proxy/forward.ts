@@ -31,7 +31,7 @@ export interface ForwardOwner {
   /** Ending: the response is complete and on its way; `keepAlive` as it was announced to the client. */
   onForwardDone(keepAlive: boolean): void;
   /** Ending: no part of a final response was sent; the client can be answered. */
-  onForwardFailed(error: ProxyError): void;
+  refuse(error: ProxyError): void;
   /** Ending: the response broke off after its head was sent; the client must see that it is not whole. */
   onForwardCut(error: ProxyError): void;
   /** Ending: a kept-alive upstream connection was closed as the request reached it; it is to be sent again on a new one. */
@@ -289,7 +289,7 @@ export class Forward implements Endpoint, ResponseSink {
     this.#context.outbox.flush();
     this.close();
     if (this.#headSent) this.#owner.onForwardCut(error);
-    else this.#owner.onForwardFailed(error);
+    else this.#owner.refuse(error);
   }
 
   #handOver(early: Uint8Array): void {

@@ -14,7 +14,7 @@ import { Timer } from "./timers.ts";
 export interface ReachOwner {
   /** The connection belongs to the owner from now on; it must attach its endpoint at once. */
   onReached(id: ConnectionId, approval: Approval): void;
-  onUnreachable(error: ProxyError): void;
+  refuse(error: ProxyError): void;
 }
 
 /** The admission, resolution and dial of one request at a time. Fills the exchange's decision and times. */
@@ -101,7 +101,7 @@ export class Reach extends Timer implements LookupWaiter, DialOwner {
 
   #fail(error: ProxyError): void {
     this.#stop();
-    this.#owner.onUnreachable(error);
+    this.#owner.refuse(error);
   }
 
   #stop(): void {

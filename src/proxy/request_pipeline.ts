@@ -58,7 +58,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   readonly clientId: ConnectionId;
   readonly #context: ProxyContext;
   readonly #owner: PipelineOwner;
-  /** Made when first needed, and dropped by a tunnel: 8,000 silent tunnels are to cost little. */
+  // Both are made when first needed, and dropped by a tunnel: 8,000 silent ones are to cost little.
   #reach: Reach | undefined;
   #forward: Forward | undefined;
   #tunnel: Tunnel | undefined;
@@ -144,7 +144,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     else this.refuse(error);
   }
 
-  /** Answers with an error. */
+  /** Answers with an error: also that of a reach or a forward that came to nothing. */
   refuse(error: ProxyError): void {
     this.#startExchange();
     this.#noteError(error);
@@ -212,10 +212,6 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#owner.onBodyWanted();
   }
 
-  onUnreachable(error: ProxyError): void {
-    this.refuse(error);
-  }
-
   #startForward(request: Request): void {
     const { head, target, originForm } = request;
     const forward = this.#forward;
@@ -266,10 +262,6 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#endAnswer(keepAlive);
   }
 
-  onForwardFailed(error: ProxyError): void {
-    this.refuse(error);
-  }
-
   onForwardCut(error: ProxyError): void {
     this.#noteError(error);
     this.#endExchange();
@@ -280,11 +272,10 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   onForwardRetry(): void {
     const request = this.#request;
-    const reach = this.#reach;
-    if (request === undefined || reach === undefined) return;
+    if (request === undefined) return;
     this.#setDeadline(0);
     this.#owner.input.setBlocked(false);
-    reach.pursue(reach.admit(request.exchange, request.target));
+    this.#reach?.pursue(this.#reach.admit(request.exchange, request.target));
   }
 
   onSwitched(upstream: ConnectionId, early: Uint8Array): void {
@@ -347,14 +338,14 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   #answerHere(head: RequestHead): boolean {
     const close = this.#mustClose() || !this.#owner.input.complete;
     const answer = answerAsFinalRecipient(head, this.#answerOptions(close));
-    if (answer !== undefined) this.#answer(200, close, answer);
-    return answer !== undefined;
+    if (answer === undefined) return false;
+    this.#answer(200, close, answer);
+    return true;
   }
 
   #answerOptions(close: boolean): AnswerOptions {
-    const head = this.#head;
-    const epochMs = this.#context.clock.epochMs();
-    return { close, minorVersion: head?.minorVersion ?? 1, head: head?.method === "HEAD", epochMs };
+    const { minorVersion = 1, method } = this.#head ?? {};
+    return { close, minorVersion, head: method === "HEAD", epochMs: this.#context.clock.epochMs() };
   }
 
   #answer(status: number, close: boolean, answer: Uint8Array): void {
@@ -372,7 +363,6 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#owner.onAnswered(keepAlive);
   }
 
-  /** Sets the deadline; 0 is none. */
   #setDeadline(afterMs: number): void {
     const { timers, clock } = this.#context;
     timers.set(this, afterMs === 0 ? Infinity : clock.nowMs() + afterMs);

@@ -255,6 +255,8 @@ describe("parseHost()", () => {
     const piece = fc.constantFrom(".", "a", "B", "0x", "0", "1", "7f", "255", "256", "-", "_", "xn--", "e");
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1, maxLength: 8 }).map((pieces) => pieces.join("")), (text) => {
+        // Bun (1.4.5) takes some names that only begin like a hexadecimal number for no host; Node.js and Deno do not.
+        fc.pre(!/(?:^|\.)0x[0-9a-f]*[^0-9a-f.][^.]*\.?$/i.test(text));
         let theirs: string | undefined;
         try {
           theirs = new URL(`http://${text}/`).hostname;
