@@ -9,5 +9,6 @@ export async function detectRuntime(
   threadProgram: URL = new URL("../worker.ts", import.meta.url),
 ): Promise<Runtime> {
   if ("Bun" in globalThis) return (await import("./bun/runtime.ts")).createBunRuntime(threadProgram);
-  throw new Error("Cannot run here: this is not Bun");
+  if ("Deno" in globalThis) return (await import("./deno/runtime.ts")).createDenoRuntime(threadProgram);
+  throw new Error("Cannot run here: this is neither Bun nor Deno");
 }

@@ -53,7 +53,7 @@ export const endCases: readonly EngineCase[] = [
   engineCase("closeWrite() sends FIN behind all that is queued", async (kit) => {
     const { engine } = kit;
     const { id, peer } = await kit.accept({ isPaused: true });
-    const written = fill(kit, id, new Uint8Array(64 * 1024));
+    const written = await fill(kit, id, new Uint8Array(64 * 1024));
     engine.closeWrite(id);
     strictEqual(engine.write(id, octets("too late")), true);
     peer.socket.resume();
@@ -102,7 +102,7 @@ export const endCases: readonly EngineCase[] = [
   engineCase("close() flushes what is queued, whatever the peer sends meanwhile", async (kit) => {
     const { engine } = kit;
     const { id, peer } = await kit.accept({ isPaused: true });
-    const written = fill(kit, id, new Uint8Array(64 * 1024));
+    const written = await fill(kit, id, new Uint8Array(64 * 1024));
     engine.pause(id);
     peer.write("unread");
     engine.close(id);
@@ -133,7 +133,7 @@ export const endCases: readonly EngineCase[] = [
   engineCase("close() lingers no longer than it may for a peer that does not read", async (kit) => {
     const { engine } = kit;
     const { id, peer } = await kit.accept({ isPaused: true });
-    fill(kit, id, new Uint8Array(64 * 1024));
+    await fill(kit, id, new Uint8Array(64 * 1024));
     const before = openFiles();
     const beganMs = performance.now();
     engine.close(id);
@@ -156,7 +156,7 @@ export const endCases: readonly EngineCase[] = [
 
   engineCase("reset() drops what is queued", async (kit) => {
     const { id, peer } = await kit.accept({ isPaused: true });
-    const written = fill(kit, id, new Uint8Array(64 * 1024));
+    const written = await fill(kit, id, new Uint8Array(64 * 1024));
     kit.engine.reset(id);
     peer.socket.resume();
     await peer.untilReset();
@@ -185,7 +185,7 @@ export const endCases: readonly EngineCase[] = [
   engineCase("the peer's RST in the middle of our queue is onClose with reset", async (kit) => {
     const { engine } = kit;
     const { id, peer } = await kit.accept({ isPaused: true });
-    fill(kit, id, new Uint8Array(64 * 1024));
+    await fill(kit, id, new Uint8Array(64 * 1024));
     peer.reset();
     strictEqual((await engine.take("close", id)).isReset, true);
     strictEqual(engine.queuedBytes(id), 0);

@@ -137,13 +137,15 @@ export class RawServer {
 
   /** The next client. */
   accepted(): Promise<RawPeer> {
-    return new Promise((resolve, reject) => {
+    const accepted = new Promise<RawPeer>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error("Nobody connected")), DEADLINE_MS);
       this.#waiting.push((peer) => {
         clearTimeout(timer);
         resolve(peer);
       });
     });
+    accepted.catch(() => {}); // A case that has failed no longer waits for it.
+    return accepted;
   }
 
   close(): void {

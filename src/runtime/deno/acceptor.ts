@@ -1,0 +1,138 @@
+// Owns the listening sockets: where they listen, and that they go on when descriptors ran out. Knows no connection.
+//
+// In Deno 2.9 a listener of node:net that meets EMFILE at accept() tells nobody and never accepts again, not even when
+// descriptors are free (contract case "when descriptors run out"). Its handle's own listen() arms it again, and does nothing
+// to one that is armed. So that is called often while descriptors are scarce, and now and then in any case.
+import { readdirSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { clearTimeout, setTimeout } from "node:timers";
+import { IpAddress } from "../../address/ip_address.ts";
+import { listenError, systemErrorCode } from "../node/system_error.ts";
+import type { SocketAddress } from "../runtime.ts";
+
+const REST_MS = 100;
+const WATCH_MS = 1_000;
+/** Descriptors are scarce when no more than so many are left. */
+const SPARE_DESCRIPTORS = 16;
+/** How many descriptors the runtime itself is taken to have where they can't be counted. */
+const ASSUMED_OTHER_DESCRIPTORS = 32;
+/** What is asked of listen(2); the kernel cuts it to net.core.somaxconn. */
+const BACKLOG = 65535;
+
+/** What the acceptor needs of its engine. */
+export interface AcceptHost {
+  onSocket(socket: Socket): void;
+  /** Accepting may have paused. */
+  onLimit(): void;
+  /** How many sockets the engine has open. */
+  countSockets(): number;
+}
+
+/** The listeners of one engine. */
+export class Acceptor {
+  readonly #host: AcceptHost;
+  readonly #fileLimit: number | undefined;
+  #otherDescriptors = ASSUMED_OTHER_DESCRIPTORS;
+  #servers: Server[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isScarce = false;
+
+  /** `fileLimit` is the soft limit of open files, if there is one. */
+  constructor(fileLimit: number | undefined, host: AcceptHost) {
+    this.#fileLimit = fileLimit;
+    this.#host = host;
+  }
+
+  /** Listens; throws CommandFailure where it can't. */
+  async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
+    let server: Server;
+    try {
+      server = await this.#open(address?.text ?? "::", port);
+    } catch (error) {
+      if (address !== undefined || !hasNoIpv6(error)) throw listenError(address, port, named(error));
+      try {
+        server = await this.#open("0.0.0.0", port);
+      } catch (error) {
+        throw listenError(address, port, named(error));
+      }
+    }
+    this.#servers.push(server);
+    this.#otherDescriptors = countDescriptors() - this.#host.countSockets();
+    this.#watch(WATCH_MS);
+    return addressOf(server);
+  }
+
+  /** Closes every listener. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    for (const server of this.#servers) server.close();
+    this.#servers = [];
+    this.#isScarce = false;
+  }
+
+  /** Is to be called after each new socket: where descriptors are scarce, accepting is watched closely. */
+  noteSocket(): void {
+    if (this.#isScarce || this.#servers.length === 0 || !this.#findScarce()) return;
+    this.#isScarce = true;
+    this.#watch(REST_MS);
+    this.#host.onLimit();
+  }
+
+  #findScarce(): boolean {
+    if (this.#fileLimit === undefined) return false;
+    return this.#host.countSockets() + this.#otherDescriptors + SPARE_DESCRIPTORS >= this.#fileLimit;
+  }
+
+  #watch(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#onWatch, delayMs).unref();
+  }
+
+  readonly #onWatch = (): void => {
+    for (const server of this.#servers) armAgain(server);
+    this.#isScarce = this.#findScarce();
+    this.#watch(this.#isScarce ? REST_MS : WATCH_MS);
+    if (this.#isScarce) this.#host.onLimit();
+  };
+
+  #open(host: string, port: number): Promise<Server> {
+    return new Promise((resolve, reject) => {
+      const server = createServer({ allowHalfOpen: true, noDelay: true });
+      server.on("connection", (socket: Socket) => this.#host.onSocket(socket));
+      server.on("error", reject);
+      server.listen({ host, port, backlog: BACKLOG, ipv6Only: false }, () => resolve(server));
+    });
+  }
+}
+
+/** The handle is no part of node's documented interface; where it is another, nothing is done. */
+function armAgain(server: Server): void {
+  const { _handle: handle } = server as unknown as { readonly _handle?: { listen?(backlog: number): number } | null };
+  handle?.listen?.(BACKLOG);
+}
+
+function addressOf(server: Server): SocketAddress {
+  const bound = server.address();
+  const address = bound === null || typeof bound === "string" ? undefined : IpAddress.parse(bound.address);
+  if (bound === null || typeof bound === "string" || address === undefined) {
+    throw new Error("Cannot read the listener's address");
+  }
+  return { address, port: bound.port };
+}
+
+function countDescriptors(): number {
+  try {
+    return readdirSync("/proc/self/fd").length;
+  } catch {
+    return ASSUMED_OTHER_DESCRIPTORS; // Not Linux, or not permitted.
+  }
+}
+
+function hasNoIpv6(error: unknown): boolean {
+  return ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(systemErrorCode(error) ?? "");
+}
+
+/** Deno 2.9 calls EADDRNOTAVAIL by the wrong name. */
+function named(error: unknown): unknown {
+  return systemErrorCode(error) === "EINVAL" ? { code: "EADDRNOTAVAIL" } : error;
+}
