@@ -12,6 +12,7 @@ import { type ListenerHost, Listeners } from "./listeners.ts";
 import { PipePool } from "./pipe_pool.ts";
 import { Reading, type ReadingHost } from "./reading.ts";
 import { Relay, type RelayHost } from "./relay.ts";
+import { Rest } from "./rest.ts";
 import { Sender } from "./sender.ts";
 import { errnoName, Sockets } from "./sockets.ts";
 
@@ -24,6 +25,8 @@ export interface PosixEngineOptions {
   readonly clock: Clock;
   /** Several engines share one port, each with its own listener. */
   readonly reusePort: boolean;
+  /** Called when a busy loop has come to rest. */
+  readonly onRest?: () => void;
   /** The machine's size of struct epoll_event: 12 on x86-64, where it is packed, else 16. */
   readonly epollEventBytes: 12 | 16;
 }
@@ -49,11 +52,12 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   #wakeMs = Infinity;
   /** Ids of dials for which no descriptor could be had are below -1, which is nobody. */
   #nextIdWithoutDescriptor = -2;
-  #stopped = false;
+  readonly #rest: Rest;
 
   constructor(handler: EngineHandler, options: PosixEngineOptions) {
     this.#handler = handler;
     this.#clock = options.clock;
+    this.#rest = new Rest(options.onRest);
     this.#libc = options.libc;
     this.#sockets = new Sockets(options.ffi, options.libc);
     this.#events = new EventQueue(options.ffi, this.#sockets, options.epollEventBytes);
@@ -66,14 +70,9 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.#relay = new Relay(this.#sockets, this.#table, this.#pool, this, this.#buffer);
   }
 
-  /** Runs the loop until `stop`. */
-  run(): void {
-    while (!this.#stopped) this.poll(-1);
-  }
-
-  /** Makes `run` return after the current turn. */
-  stop(): void {
-    this.#stopped = true;
+  /** Runs the loop for the rest of the thread's life. */
+  run(): never {
+    for (;;) this.poll(-1);
   }
 
   /** Watches an eventfd that other threads write to; `onSignalled` runs in the loop. The engine owns it from now on. */
@@ -96,6 +95,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   poll(maxWaitMs: number): void {
     this.#tellDeferred();
     const count = this.#events.wait(this.#waitMs(maxWaitMs));
+    this.#rest.waited(count);
     const nowMs = this.#clock.nowMs();
     this.#relay.nowMs = nowMs;
     for (let index = 0; index < count; index++) {
@@ -392,8 +392,8 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   #waitMs(maxWaitMs: number): number {
     if (this.#reading.isWaiting || this.#deferred.length > 0) return 0;
     const dueMs = Math.min(this.#wakeMs, this.#listeners.restingUntilMs, this.#lingering.nextMs);
-    if (dueMs === Infinity) return maxWaitMs;
-    const waitMs = Math.max(0, Math.ceil(dueMs - this.#clock.nowMs()));
-    return maxWaitMs < 0 ? Math.min(waitMs, 2 ** 31 - 1) : Math.min(waitMs, maxWaitMs);
+    const waitMs = this.#rest.bound(Math.max(0, dueMs - this.#clock.nowMs()));
+    if (waitMs === Infinity) return maxWaitMs;
+    return Math.min(Math.ceil(waitMs), maxWaitMs < 0 ? 2 ** 31 - 1 : maxWaitMs);
   }
 }

@@ -35,6 +35,11 @@ export function runThread(ffi: Ffi, makeMain: (side: ThreadSide, start: unknown)
   scope.postMessage(THREAD_UP);
 }
 
+/** Collects garbage where the runtime has a way to be asked (Bun has). */
+function collectGarbage(): void {
+  (globalThis as { Bun?: { gc(force: boolean): void } }).Bun?.gc(true);
+}
+
 async function run(
   ffi: Ffi,
   { port, signal, epollEventBytes, start }: ThreadGreeting,
@@ -45,7 +50,14 @@ async function run(
   const engines: PosixEngine[] = [];
   const side: ThreadSide = {
     createEngine: (handler) => {
-      const engine = new PosixEngine(handler, { ffi, libc, clock: systemClock, reusePort: true, epollEventBytes });
+      const engine = new PosixEngine(handler, {
+        ffi,
+        libc,
+        clock: systemClock,
+        reusePort: true,
+        epollEventBytes,
+        onRest: collectGarbage,
+      });
       engines.push(engine);
       return engine;
     },
