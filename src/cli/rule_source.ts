@@ -5,6 +5,7 @@ import { UsageError } from "../errors.ts";
 import { analyseRules } from "../policy/analyse.ts";
 import { parseRules } from "../policy/parse_rules.ts";
 import { Policy } from "../policy/policy.ts";
+import type { Rule } from "../policy/rule.ts";
 import type { RuleProblem } from "../policy/rule_problem.ts";
 import type { Files } from "../runtime/runtime.ts";
 import { OPTIONS } from "./options.ts";
@@ -55,9 +56,34 @@ export async function readRules(source: RuleSource, files: Files): Promise<ReadR
       warnings,
     };
   }
-  const policy = Policy.compile(rules);
-  const all = [...warnings, ...analyseRules(rules, policy)].sort((one, other) => one.line - other.line);
-  return { text, policy, errors, warnings: all };
+  return new GoodRules(text, rules, warnings);
+}
+
+/** Rules that parse. What is made of them is made when first asked for: with 100,000 of them a start should not wait for its warnings. */
+class GoodRules implements ReadRules {
+  readonly text: string;
+  readonly errors: readonly RuleProblem[] = [];
+  readonly #rules: readonly Rule[];
+  readonly #parseWarnings: readonly RuleProblem[];
+  #policy: Policy | undefined;
+  #warnings: readonly RuleProblem[] | undefined;
+
+  constructor(text: string, rules: readonly Rule[], parseWarnings: readonly RuleProblem[]) {
+    this.text = text;
+    this.#rules = rules;
+    this.#parseWarnings = parseWarnings;
+  }
+
+  get policy(): Policy {
+    this.#policy ??= Policy.compile(this.#rules);
+    return this.#policy;
+  }
+
+  get warnings(): readonly RuleProblem[] {
+    this.#warnings ??= [...this.#parseWarnings, ...analyseRules(this.#rules, this.policy)]
+      .sort((one, other) => one.line - other.line);
+    return this.#warnings;
+  }
 }
 
 /** What is wrong with a text as a whole names its file. */

@@ -34,8 +34,7 @@ async function run(context: CommandContext): Promise<number> {
   const { process: host } = runtime;
   const source = findRuleSource(context);
   const read = await readRules(source, runtime.files);
-  const { policy, errors } = read;
-  if (policy === undefined) throw new UsageError(errors.map(formatRuleError));
+  if (read.errors.length > 0) throw new UsageError(read.errors.map(formatRuleError));
 
   const format = settings.logFormat ?? (host.stdoutIsTerminal ? "text" : "json");
   const writer = new LogWriter(
@@ -45,7 +44,7 @@ async function run(context: CommandContext): Promise<number> {
   );
   const log = openProcessLog(writer, format, settings.logLevel);
   try {
-    await serve(context, { source, read, policy }, { format, writer, log });
+    await serve(context, { source, read }, { format, writer, log });
   } finally {
     log.close();
     await writer.close();
@@ -56,7 +55,6 @@ async function run(context: CommandContext): Promise<number> {
 interface StartRules {
   readonly source: RuleSource;
   readonly read: ReadRules;
-  readonly policy: Policy;
 }
 
 interface Logs {
@@ -70,7 +68,6 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
   const { format, writer, log } = logs;
   const { runtime, settings } = context;
   const { process: host } = runtime;
-  const store = new PolicyStore(rules.policy);
   const maxConnections = settings.maxConnections ?? defaultMaxConnections(await host.fileLimit());
   const planes = await chooseDataPlanes(context, {
     rules: rules.read.text,
@@ -89,10 +86,15 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
   let plane: DataPlane | undefined;
   using resolver = await openResolver(runtime, settings.resolvers, (token, answer) => plane?.onAnswer(token, answer));
   const stop = listenForStop(host);
-  const reloader = new RuleReloader(rules.source, runtime.files, store, log, (text) => plane?.replaceRules(text));
-  host.onSignal("SIGHUP", () => void reloader.reload());
+  let reloader: RuleReloader | undefined;
+  host.onSignal("SIGHUP", () => void reloader?.reload());
   const started = await startDataPlane(planes, settings.listen, resolver, (chosen) => plane = chosen);
-  logStart(context, log, started, rules, maxConnections);
+  // Compiled here only now: the data plane has its own, and serves while this one is made.
+  const { policy } = rules.read;
+  if (policy === undefined) throw new UsageError([]);
+  const store = new PolicyStore(policy);
+  reloader = new RuleReloader(rules.source, runtime.files, store, log, (text) => plane?.replaceRules(text));
+  logStart(context, log, started, policy, rules.read, maxConnections);
 
   const reason = await stop.first;
   log.info("stopping", { reason, open_connections: started.plane.openConnections });
@@ -104,7 +106,8 @@ function logStart(
   { runtime, settings, warnings }: CommandContext,
   log: ProcessLog,
   { plane, listener, why }: StartedPlane,
-  { policy, read }: StartRules,
+  policy: Policy,
+  read: ReadRules,
   maxConnections: number,
 ): void {
   log.info("listening", {

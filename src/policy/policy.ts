@@ -18,8 +18,6 @@ export interface AddressMatch {
 /** A rule list, compiled. Immutable. */
 export class Policy {
   readonly rules: readonly Rule[];
-  /** "fnv1a64:" and 16 hexadecimal digits over the rules' normal form: tells rule lists apart, proves nothing. */
-  readonly digest: string;
   /** The number of the "*" rule, or NO_RULE. */
   readonly anyRule: number;
   /** What can be said of every name before any address is known. */
@@ -29,10 +27,10 @@ export class Policy {
   readonly #ipv6: RangeTable;
   /** Denying IPv4 rules alone, for addresses that are embedded in IPv6. */
   readonly #deniedIpv4: RangeTable;
+  #digest: string | undefined;
 
   private constructor(rules: readonly Rule[]) {
     this.rules = rules;
-    this.digest = digestRules(rules);
     this.anyRule = rules.find((rule) => rule.match.kind === "any")?.number ?? NO_RULE;
     this.#names = new NameTable(rules);
     this.#ipv4 = makeRangeTable(rules, 4);
@@ -44,6 +42,12 @@ export class Policy {
   /** Compiles rules as `parseRules` gives them: numbered from 1 in order, names in normal form. Keeps the array. */
   static compile(rules: readonly Rule[]): Policy {
     return new Policy(rules);
+  }
+
+  /** "fnv1a64:" and 16 hexadecimal digits over the rules' normal form: tells rule lists apart, proves nothing. Made when first asked for. */
+  get digest(): string {
+    this.#digest ??= digestRules(this.rules);
+    return this.#digest;
   }
 
   /** The rule of that number; undefined for NO_RULE. */
