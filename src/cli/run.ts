@@ -86,14 +86,16 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
   let plane: DataPlane | undefined;
   using resolver = await openResolver(runtime, settings.resolvers, (token, answer) => plane?.onAnswer(token, answer));
   const stop = listenForStop(host);
-  let reloader: RuleReloader | undefined;
-  host.onSignal("SIGHUP", () => void reloader?.reload());
+  const reloader = Promise.withResolvers<RuleReloader>();
+  host.onSignal("SIGHUP", () => void reloader.promise.then((ready) => ready.reload()));
   const started = await startDataPlane(planes, settings.listen, resolver, (chosen) => plane = chosen);
   // Compiled here only now: the data plane has its own, and serves while this one is made.
   const { policy } = rules.read;
   if (policy === undefined) throw new UsageError([]);
   const store = new PolicyStore(policy);
-  reloader = new RuleReloader(rules.source, runtime.files, store, log, (text) => plane?.replaceRules(text));
+  reloader.resolve(
+    new RuleReloader(rules.source, runtime.files, store, log, (text) => plane?.replaceRules(text)),
+  );
   logStart(context, log, started, policy, rules.read, maxConnections);
 
   const reason = await stop.first;
