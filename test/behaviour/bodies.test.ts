@@ -1,8 +1,8 @@
 // Tests bodies on their way (RFC 9112 §6 and §7): passed on as they come, in the framing that the other side knows, with
 // bounded memory, and given up on both sides when one of them leaves.
-import { type DnsStub, startDnsStub } from "../support/dns_stub.ts";
 import { createHash, randomBytes } from "node:crypto";
-import { afterAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { startDnsStub } from "../support/dns_stub.ts";
 import { expectClosed, expectRefusal } from "../support/expectations.ts";
 import { connectRaw } from "../support/raw_client.ts";
 import { OK_ANSWER, Origin } from "../support/origin.ts";
@@ -16,14 +16,7 @@ function sha256(bytes: Uint8Array): string {
 }
 
 behaviour("Bodies", () => {
-  let dns: DnsStub;
-  const proxy = useProxy(async () => {
-    dns = await startDnsStub();
-    return { rules: LOOPBACK_RULES, dns };
-  });
-  afterAll(async () => {
-    await dns.stop();
-  });
+  const proxy = useProxy(async () => ({ rules: LOOPBACK_RULES, dns: await startDnsStub() }));
 
   test("a request body is passed on as it comes, and chunked it stays chunked with its trailers", async () => {
     await using origin = await Origin.start();

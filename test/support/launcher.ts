@@ -16,7 +16,7 @@ export interface LaunchOptions {
   /** The program's environment; nothing of the test's own EGRESS_ variables reaches it. */
   readonly env?: Readonly<Record<string, string>>;
   /** The name server; without one a port is named where nobody answers, so that no test asks a real one. */
-  readonly dns?: { readonly address: string; readonly port: number };
+  readonly dns?: { readonly address: string; readonly port: number; readonly stop?: () => Promise<void> };
   /** Where it listens; a free port of 127.0.0.1 unless told. */
   readonly listen?: string;
   readonly target?: TestTarget;

@@ -18,14 +18,21 @@ export const LOOPBACK_RULES: readonly string[] = [
   "*",
 ];
 
-/** One proxy for the description around the call; ask for it only inside a test. `options` may wait for what the proxy needs. */
+/** One proxy for the description around the call; ask for it only inside a test. `options` may wait for what the proxy needs; a name server among it ends with the proxy. */
 export function useProxy(options: LaunchOptions | (() => Promise<LaunchOptions>)): () => Proxy {
   let proxy: Proxy | undefined;
+  let dns: LaunchOptions["dns"];
   beforeAll(async () => {
-    proxy = await startProxy(typeof options === "function" ? await options() : options);
+    const launched = typeof options === "function" ? await options() : options;
+    dns = launched.dns;
+    proxy = await startProxy(launched);
   }, 3 * DEADLINE_MS);
   afterAll(async () => {
-    await proxy?.stop();
+    try {
+      await proxy?.stop();
+    } finally {
+      await dns?.stop?.();
+    }
   }, 3 * DEADLINE_MS);
   return () => {
     if (proxy === undefined) throw new Error("The proxy did not start");
