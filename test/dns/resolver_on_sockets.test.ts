@@ -66,9 +66,10 @@ describe("Resolver on real sockets", () => {
     expect(stub.queries).toHaveLength(4);
   });
 
-  test("answers 300 look-ups at once", async () => {
+  // Not more: two packets each, and while all are sent the stub, in the same thread, can take none; its socket holds some 270.
+  test("answers 100 look-ups at once", async () => {
     await using stub = await startDnsStub();
-    const names = Array.from({ length: 300 }, (_, n) => `n${n}.example.test`);
+    const names = Array.from({ length: 100 }, (_, n) => `n${n}.example.test`);
     for (const [n, name] of names.entries()) stub.set(name, { addresses: [`192.0.2.${n % 250}`] });
     using resolver = await openResolver([stub]);
     const answers = await Promise.all(names.map((name) => resolver.resolve(name)));
