@@ -2,7 +2,7 @@
 // Started by world_client.ts under `unshare --net`; ends with its standard input.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -33,6 +33,7 @@ const [folder = "/nonexistent", squidProgram = "squid", ...ownCommand] = process
 const children = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true }); // the test does so too, unless it was killed
 });
 
 hideSharedMemory();
@@ -88,7 +89,8 @@ async function runProxy(
     child.on("error", (error) => resolve(String(error)));
     child.on("close", (code, signal) => resolve(`exit ${code ?? signal}: ${stderr.trim()}`));
   });
-  const refusal = await Promise.race([exit, untilListening(port)]);
+  const late = untilListening(port).then((reason) => reason === undefined ? undefined : `${reason}: ${stderr.trim()}`);
+  const refusal = await Promise.race([exit, late]);
   const outcomes: Outcome[] = [];
   for (let i = 0; i < cases.length; i += CASES_AT_ONCE) {
     const some = cases.slice(i, i + CASES_AT_ONCE);

@@ -27,11 +27,13 @@ export function findMeans(): Means {
   if (squid === undefined) {
     return { reason: "not installed: squid (installing it takes root, apt-get and TEST_PACKAGES other than off)" };
   }
-  for (const flags of [["--net", "--mount"], ["--map-current-user", "--keep-caps", "--net", "--mount"]]) {
+  // In a process namespace of its own, so that no proxy outlives the process that started it.
+  const apart = ["--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
+  for (const flags of [apart, ["--map-current-user", "--keep-caps", ...apart]]) {
     const { status } = spawnSync("unshare", [...flags, "ip", "link", "set", "lo", "up"], { stdio: "ignore" });
     if (status === 0) return { squid, unshare: flags };
   }
-  return { reason: "no network and mount namespaces can be made (neither as root nor in a user namespace)" };
+  return { reason: "no network, mount and process namespaces can be made (neither as root nor in a user namespace)" };
 }
 
 function findSquid(): string | undefined {
