@@ -4,60 +4,98 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { DEADLINE_MS } from "./engine_watch.ts";
 
+/** How a script is run. */
+export interface ChildOptions {
+  /** Soft and hard limit of descriptors. */
+  readonly openFilesLimit?: number;
+  /** Where its stdout goes, if not to us. */
+  readonly stdoutFile?: string;
+  /** Its stdout is not read before `readStdout` is called. */
+  readonly isStdoutUnread?: boolean;
+  /** Variables beside those that it inherits. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A child that talks in lines. */
 export class ChildScript {
   readonly child: ChildProcess;
-  #text = "";
-  #errors = "";
+  /** The exit code, or null where a signal ended it. */
+  readonly exited: Promise<number | null>;
+  #stdout = "";
+  #stderr = "";
   #wake: (() => void)[] = [];
 
-  /** Starts the script beside this file; `openFilesLimit` is its soft and hard limit of descriptors. */
-  constructor(name: string, args: readonly string[], options: { readonly openFilesLimit?: number } = {}) {
+  /** Starts the script beside this file. */
+  constructor(name: string, args: readonly string[], options: ChildOptions = {}) {
     const script = fileURLToPath(new URL(name, import.meta.url));
-    const run = "Deno" in globalThis ? ["run", "--no-lock", "--quiet", "-A", script] : [script];
-    const command = [process.execPath, ...run, ...args];
-    const { openFilesLimit } = options;
-    this.child = openFilesLimit === undefined
-      ? spawn(command[0] as string, command.slice(1), { stdio: ["pipe", "pipe", "pipe"] })
-      : spawn("/bin/sh", ["-c", `ulimit -n ${openFilesLimit} && exec "$0" "$@"`, ...command], {
-        stdio: ["pipe", "pipe", "pipe"],
-      });
-    this.child.stdout?.on("data", (bytes: Uint8Array) => {
-      this.#text += new TextDecoder().decode(bytes);
+    const run = "Deno" in globalThis ? ["run", "--no-lock", "--quiet", "--no-check", "-A", script] : [script];
+    const limit = options.openFilesLimit === undefined ? "" : `ulimit -n ${options.openFilesLimit} && `;
+    const redirection = options.stdoutFile === undefined ? "" : ` > ${options.stdoutFile}`;
+    this.child = spawn(
+      "/bin/sh",
+      ["-c", `${limit}exec "$0" "$@"${redirection}`, process.execPath, ...run, ...args],
+      { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...options.env } },
+    );
+    if (options.isStdoutUnread !== true) this.readStdout();
+    const decoder = new TextDecoder();
+    this.child.stderr?.on("data", (bytes: Uint8Array) => {
+      this.#stderr += decoder.decode(bytes, { stream: true });
       this.#changed();
     });
-    this.child.stderr?.on("data", (bytes: Uint8Array) => this.#errors += new TextDecoder().decode(bytes));
-    this.child.on("exit", () => this.#changed());
+    this.exited = new Promise((resolve) => {
+      this.child.on("close", (code) => {
+        resolve(code);
+        this.#changed();
+      });
+    });
   }
 
-  /** All that it has said. */
+  /** All that it has said on stdout. */
   get text(): string {
-    return this.#text;
+    return this.#stdout;
+  }
+
+  /** Begins to read what it says on stdout. */
+  readStdout(): void {
+    const decoder = new TextDecoder();
+    this.child.stdout?.on("data", (bytes: Uint8Array) => {
+      this.#stdout += decoder.decode(bytes, { stream: true });
+      this.#changed();
+    });
   }
 
   say(line: string): void {
     this.child.stdin?.write(`${line}\n`);
   }
 
-  /** Resolves to the match once what it has said matches. */
+  /** Resolves to the match once what it has said on stdout matches. */
   until(wanted: RegExp): Promise<RegExpExecArray> {
+    return this.#until(wanted, () => this.#stdout);
+  }
+
+  /** The same for stderr. */
+  untilError(wanted: RegExp): Promise<RegExpExecArray> {
+    return this.#until(wanted, () => this.#stderr);
+  }
+
+  kill(): void {
+    this.child.kill("SIGKILL");
+  }
+
+  #until(wanted: RegExp, said: () => string): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`The child never said ${wanted}:\n${this.#text}${this.#errors}`)),
+        () => reject(new Error(`The child never said ${wanted}:\n${this.#stdout.slice(-2000)}${this.#stderr}`)),
         DEADLINE_MS,
       );
       const ask = () => {
-        const found = wanted.exec(this.#text);
+        const found = wanted.exec(said());
         if (found === null) return void this.#wake.push(ask);
         clearTimeout(timer);
         resolve(found);
       };
       ask();
     });
-  }
-
-  kill(): void {
-    this.child.kill("SIGKILL");
   }
 
   #changed(): void {

@@ -1,4 +1,5 @@
 // Owns what Bun gives the program. Knows nothing of what the program does with it.
+import { write } from "node:fs";
 import { systemClock } from "../node/clock.ts";
 import { systemDns } from "../node/dns_transport.ts";
 import { readFileLimit } from "../node/file_limit.ts";
@@ -23,7 +24,21 @@ export function createBunRuntime(threadProgram: URL): Runtime {
     clock: systemClock,
     dns: systemDns,
     files: systemFiles,
-    process: createProcess(process.argv.slice(2)), // In a compiled executable too, where Bun makes up both.
+    process: createProcess({
+      args: process.argv.slice(2), // In a compiled executable too, where Bun makes up the first two.
+      writeStdout: (bytes) => writeDescriptor(1, bytes),
+      writeStderr: (bytes) => writeDescriptor(2, bytes),
+    }),
     threads: openThreads(bunFfi, process.platform, process.arch, threadProgram),
   };
+}
+
+/** Writes in Bun's thread pool, where a slow reader blocks nobody. */
+function writeDescriptor(fd: number, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, 0, bytes.length, null, (error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
 }

@@ -28,7 +28,12 @@ export function createDenoRuntime(threadProgram: URL): Runtime {
     clock: systemClock,
     dns: systemDns,
     files: systemFiles,
-    process: createProcess(Deno.args),
+    process: createProcess({
+      args: Deno.args,
+      // Not node:fs: its write() to a full pipe blocks the loop (2.9).
+      writeStdout: (bytes) => Deno.stdout.write(bytes),
+      writeStderr: (bytes) => Deno.stderr.write(bytes),
+    }),
     threads: mayCallC
       ? openThreads(denoFfi, process.platform, process.arch, threadProgram)
       : { unavailable: "it needs Deno's permission --allow-ffi" },

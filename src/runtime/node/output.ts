@@ -1,6 +1,8 @@
 // Owns the way of text to a file descriptor without ever blocking the loop. Knows nothing of what is written.
-import { write } from "node:fs";
 import { systemErrorCode } from "./system_error.ts";
+
+/** Hands bytes to the kernel without blocking the loop; resolves to how many it took. Rejects with the system's error. */
+export type WriteSome = (bytes: Uint8Array) => Promise<number>;
 
 /** Once so many characters wait for a reader, new text is dropped. */
 const MAX_QUEUED_CHARACTERS = 8 * 1024 * 1024;
@@ -8,12 +10,9 @@ const MAX_QUEUED_CHARACTERS = 8 * 1024 * 1024;
 /** A descriptor that someone made non-blocking is tried again after this time. */
 const RETRY_MS = 10;
 
-/**
- * Text on its way to stdout or stderr. One write is under way at a time, in the runtime's thread pool, where a slow reader
- * blocks nobody; all text that comes meanwhile is the next one.
- */
+/** Text on its way to stdout or stderr. One write is under way at a time; all text that comes meanwhile is the next one. */
 export class Output {
-  readonly #fd: number;
+  readonly #writeSome: WriteSome;
   #queued: string[] = [];
   #queuedCharacters = 0;
   #isWriting = false;
@@ -21,8 +20,8 @@ export class Output {
   #droppedCharacters = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(fd: number) {
-    this.#fd = fd;
+  constructor(writeSome: WriteSome) {
+    this.#writeSome = writeSome;
   }
 
   /** How much text was dropped because nobody read. */
@@ -53,32 +52,31 @@ export class Output {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  readonly #writeQueued = (): void => {
-    const bytes = new TextEncoder().encode(this.#queued.join(""));
-    this.#queued = [];
-    // Text that is being written still counts: with a reader that stalls, memory is bounded by the limit all the same.
-    const characters = this.#queuedCharacters;
-    this.#writeBytes(bytes, () => {
+  readonly #writeQueued = async (): Promise<void> => {
+    while (this.#queued.length > 0) {
+      const bytes = new TextEncoder().encode(this.#queued.join(""));
+      this.#queued = [];
+      // Text that is being written still counts: with a reader that stalls, memory is bounded by the limit all the same.
+      const characters = this.#queuedCharacters;
+      try {
+        await this.#writeAll(bytes);
+      } catch {
+        return this.#break();
+      }
       this.#queuedCharacters -= characters;
-      if (this.#queued.length > 0) return this.#writeQueued();
-      this.#finish();
-    });
+    }
+    this.#finish();
   };
 
-  #writeBytes(bytes: Uint8Array, onWritten: () => void): void {
-    try {
-      write(this.#fd, bytes, 0, bytes.length, null, (error, count) => {
-        if (error === null || error === undefined) {
-          if (count >= bytes.length) onWritten();
-          else this.#writeBytes(bytes.subarray(count), onWritten);
-        } else if (systemErrorCode(error) === "EAGAIN") {
-          setTimeout(() => this.#writeBytes(bytes, onWritten), RETRY_MS);
-        } else {
-          this.#break();
-        }
-      });
-    } catch {
-      this.#break();
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    let rest = bytes;
+    while (rest.length > 0) {
+      try {
+        rest = rest.subarray(await this.#writeSome(rest));
+      } catch (error) {
+        if (systemErrorCode(error) !== "EAGAIN") throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
     }
   }
 

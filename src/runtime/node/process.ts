@@ -4,15 +4,22 @@ import process from "node:process";
 import type { Process } from "../runtime.ts";
 import { readFileLimit } from "./file_limit.ts";
 import { localAddresses } from "./interfaces.ts";
-import { Output } from "./output.ts";
+import { Output, type WriteSome } from "./output.ts";
 
 const STDOUT_FD = 1;
-const STDERR_FD = 2;
 
-/** Makes the process as the program sees it. `args` are those behind the executable or script. */
-export function createProcess(args: readonly string[]): Process {
-  const stdout = new Output(STDOUT_FD);
-  const stderr = new Output(STDERR_FD);
+/** What each runtime has its own way to. */
+export interface ProcessParts {
+  /** Those behind the executable or script. */
+  readonly args: readonly string[];
+  readonly writeStdout: WriteSome;
+  readonly writeStderr: WriteSome;
+}
+
+/** Makes the process as the program sees it. */
+export function createProcess({ args, writeStdout, writeStderr }: ProcessParts): Process {
+  const stdout = new Output(writeStdout);
+  const stderr = new Output(writeStderr);
   return {
     args,
     env: { ...process.env },
