@@ -3,10 +3,11 @@ import { CHECK } from "./check.ts";
 import type { CommandSet } from "./command_line.ts";
 import { EXPLAIN } from "./explain.ts";
 import { RUN } from "./run.ts";
+import { SETUP_NETWORK } from "./setup_network.ts";
 
 /** Every command, in the order of help. */
 export const COMMAND_SET: CommandSet = {
-  commands: [RUN, CHECK, EXPLAIN],
+  commands: [RUN, CHECK, EXPLAIN, SETUP_NETWORK],
   fallback: RUN,
-  missing: ["manifest", "setup-network", "healthcheck", "suggest"],
+  missing: ["manifest", "healthcheck", "suggest"],
 };

@@ -4,7 +4,16 @@ import { DURATION } from "./duration.ts";
 import { LISTEN_ADDRESS, type ListenAddress, offOr, RESOLVER_ADDRESS } from "./socket_address.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import type { LogFormat } from "../observe/log_line.ts";
-import { anyText, BARE_FLAG, choice, listOf, ON_OFF, type ValueKind, wholeNumber } from "./value_kind.ts";
+import {
+  anyText,
+  BARE_FLAG,
+  choice,
+  INTERFACE_NAME,
+  listOf,
+  ON_OFF,
+  type ValueKind,
+  wholeNumber,
+} from "./value_kind.ts";
 
 /** Every command there is or will be. */
 export type CommandName = "run" | "check" | "explain" | "manifest" | "setup-network" | "healthcheck" | "suggest";
@@ -213,6 +222,24 @@ export const OPTIONS = {
     fallbackText: "text",
     help: "How to print the rules; squid prints them as squid's acl and http_access lines",
     commands: ["check"],
+  }),
+  interfaceName: option<string>({
+    flag: "--interface",
+    variable: undefined,
+    kind: INTERFACE_NAME,
+    fallback: "macvlan0",
+    fallbackText: "macvlan0",
+    help: "The interface that leads to the outside network",
+    commands: ["setup-network"],
+  }),
+  dryRun: option<boolean>({
+    flag: "--dry-run",
+    variable: undefined,
+    kind: BARE_FLAG,
+    fallback: false,
+    fallbackText: "off",
+    help: "Say what would be done, and do nothing",
+    commands: ["setup-network"],
   }),
 } as const;
 

@@ -22,6 +22,18 @@ export function anyText(placeholder: string): ValueKind<string> {
   return { placeholder, expected: "a text", parse: (value) => ({ value }) };
 }
 
+/** The name of a network interface: what Linux takes for one. */
+export const INTERFACE_NAME: ValueKind<string> = {
+  placeholder: "NAME",
+  expected: "1 to 15 visible characters without '/' and ':'",
+  parse(value) {
+    if (!/^[!-.0-9;-~]{1,15}$/.test(value) || value === "." || value === "..") {
+      return { why: "it cannot be the name of an interface" };
+    }
+    return { value };
+  },
+};
+
 /** Makes a kind that takes a whole number from `least` to `most`. */
 export function wholeNumber(least: number, most: number): ValueKind<number> {
   return {

@@ -160,6 +160,28 @@ export interface ThreadSide {
   post(message: unknown): void;
 }
 
+/** A socket to the kernel's routing, link and address tables (rtnetlink(7)). Calls block, each for some seconds at most. */
+export interface RouteSocket {
+  /** Sends one datagram; a negative errno where that fails. */
+  send(message: Uint8Array): number;
+  /** The next datagram, the caller's to keep; a negative errno where none came. */
+  receive(): Uint8Array | number;
+  close(): void;
+}
+
+/** A socket that sends whole Ethernet frames of ARP. */
+export interface FrameSocket {
+  /** Sends one frame out of an interface; a negative errno where that fails. */
+  send(interfaceIndex: number, frame: Uint8Array): number;
+  close(): void;
+}
+
+/** The sockets that change the machine's own network. Each is opened, or a negative errno says why not. */
+export interface NetworkSockets {
+  openRoutes(): RouteSocket | number;
+  openFrames(): FrameSocket | number;
+}
+
 /** Everything that the program needs of what it runs on. */
 export interface Runtime {
   readonly name: "bun" | "deno";
@@ -171,4 +193,6 @@ export interface Runtime {
   readonly process: Process;
   /** Threads on the operating system's sockets, or why there are none here. */
   readonly threads: Threads | { readonly unavailable: string };
+  /** The sockets of `setup-network`, or why there are none here. */
+  readonly network: NetworkSockets | { readonly unavailable: string };
 }

@@ -126,8 +126,8 @@ describe("runCommand() and the modes of the original's pods", () => {
   const table: { name: string; options: FakeOptions; stderr: string }[] = [
     {
       name: "http-proxy asks for setup-network",
-      options: { env: { EGRESS_ROUTER_MODE: "http-proxy", ...rules } },
-      stderr: "setup-network is not available in this build",
+      options: { env: { EGRESS_ROUTER_MODE: "http-proxy", EGRESS_GATEWAY: "192.0.2.1", ...rules } },
+      stderr: "EGRESS_SOURCE unspecified or invalid",
     },
     {
       name: "another mode is an error",

@@ -11,6 +11,7 @@ export interface FakeOptions {
   readonly files?: Record<string, string | Error>;
   readonly stdoutIsTerminal?: boolean;
   readonly fileLimit?: number;
+  readonly network?: Runtime["network"];
 }
 
 /** A fake runtime with what came of it. */
@@ -52,6 +53,7 @@ export class FakeRuntime {
         stamp: (path) => Promise.resolve(path in this.files ? "1" : undefined),
       },
       threads: { unavailable: "there is no machine below" },
+      network: options.network ?? { unavailable: "there is no machine below" },
       process: {
         args: options.args ?? [],
         env: options.env ?? {},

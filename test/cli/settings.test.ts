@@ -119,6 +119,17 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     variable: ["off", "off"],
     bad: ["none", "it is none of the known words; expected one of 'on', 'denied', 'off'"],
   },
+  interfaceName: {
+    command: "setup-network",
+    fallback: "macvlan0",
+    flag: ["net1", "net1"],
+    variable: ["", "macvlan0"],
+    bad: [
+      "a/b",
+      "it cannot be the name of an interface; expected 1 to 15 visible characters without '/' and ':'",
+    ],
+  },
+  dryRun: { command: "setup-network", fallback: false, flag: ["on", true], variable: ["", false], bad: undefined },
   json: { command: "check", fallback: false, flag: ["on", true], variable: ["", false], bad: undefined },
   format: {
     command: "check",

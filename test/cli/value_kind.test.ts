@@ -1,6 +1,6 @@
 // The simple kinds of values: their bounds, and why a value is refused.
 import { describe, expect, test } from "bun:test";
-import { choice, listOf, ON_OFF, trimBlanks, wholeNumber } from "../../src/cli/value_kind.ts";
+import { choice, INTERFACE_NAME, listOf, ON_OFF, trimBlanks, wholeNumber } from "../../src/cli/value_kind.ts";
 
 describe("wholeNumber()", () => {
   const kind = wholeNumber(1, 1024);
@@ -18,6 +18,17 @@ describe("wholeNumber()", () => {
   ];
   for (const { name, input, expected } of table) {
     test(`judges ${name}`, () => expect(kind.parse(input)).toEqual(expected));
+  }
+});
+
+describe("INTERFACE_NAME", () => {
+  for (const name of ["macvlan0", "net1", "a", "x".repeat(15), "eth0.100", "br-1_2@x"]) {
+    test(`takes ${name}`, () => expect(INTERFACE_NAME.parse(name)).toEqual({ value: name }));
+  }
+  for (const name of ["", "x".repeat(16), "a/b", "a:b", "a b", ".", "..", "a\n", "bü"]) {
+    test(`refuses ${JSON.stringify(name)}`, () => {
+      expect(INTERFACE_NAME.parse(name)).toEqual({ why: "it cannot be the name of an interface" });
+    });
   }
 });
 

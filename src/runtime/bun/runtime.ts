@@ -6,6 +6,7 @@ import { readFileLimit } from "../node/file_limit.ts";
 import { systemFiles } from "../node/files.ts";
 import { createProcess } from "../node/process.ts";
 import type { CreateEngine, Runtime } from "../runtime.ts";
+import { systemNetwork } from "../posix/network_sockets.ts";
 import { openThreads } from "../posix/threads.ts";
 import { BunEngine } from "./engine.ts";
 import { bunFfi } from "./ffi.ts";
@@ -30,6 +31,7 @@ export function createBunRuntime(threadProgram: URL): Runtime {
       writeStderr: (bytes) => writeDescriptor(2, bytes),
     }),
     threads: openThreads(bunFfi, process.platform, process.arch, threadProgram),
+    network: systemNetwork(bunFfi, process.platform),
   };
 }
 
