@@ -11,21 +11,23 @@ const CYCLES = 1000;
 
 /** The cases. */
 export const endCases: readonly EngineCase[] = [
-  engineCase("the peer's FIN is onEnd once, after all bytes; writing goes on", async (kit) => {
-    const { engine } = kit;
-    const { id, peer } = await kit.accept();
-    peer.write(pattern(MIB));
-    peer.end();
-    await engine.take("end", id);
-    strictEqual(engine.receivedCount(id), MIB);
-    await kit.turns();
-    engine.write(id, octets("and yet"));
-    await peer.untilReceived(7);
-    engine.closeWrite(id);
-    strictEqual((await engine.take("close", id)).isReset, false);
-    await peer.untilEnd();
-    strictEqual(engine.count("end", id), 1);
-  }),
+  ...(["accept", "dial"] as const).map((way) =>
+    engineCase(`the peer's FIN is onEnd once, after all bytes; writing goes on (${way})`, async (kit) => {
+      const { engine } = kit;
+      const { id, peer } = await kit[way]();
+      peer.write(pattern(MIB));
+      peer.end();
+      await engine.take("end", id);
+      strictEqual(engine.receivedCount(id), MIB);
+      await kit.turns();
+      engine.write(id, octets("and yet"));
+      await peer.untilReceived(7);
+      engine.closeWrite(id);
+      strictEqual((await engine.take("close", id)).isReset, false);
+      await peer.untilEnd();
+      strictEqual(engine.count("end", id), 1);
+    })
+  ),
 
   engineCase("FIN in one packet with the last bytes loses neither", async (kit) => {
     const { id, peer } = await kit.accept();
@@ -278,7 +280,7 @@ export const endCases: readonly EngineCase[] = [
       engine.reset(id);
       peer.socket.destroy();
     }
-    // An engine that never uses an id again has nothing to confuse.
+    throw new Error("No id was used again: they are no longer small");
   }),
 
   engineCase(`${CYCLES} connections, ended in every way, leave no descriptor behind`, async (kit) => {

@@ -1,7 +1,17 @@
 // Owns the contract cases of bytes on their way: order, back-pressure, pausing.
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import type { ConnectionId } from "../../src/runtime/runtime.ts";
-import { type EngineCase, engineCase, type EngineKit, octets, pattern, patternFault, textOf } from "./engine_kit.ts";
+import {
+  address,
+  type EngineCase,
+  engineCase,
+  type EngineKit,
+  octets,
+  type Pair,
+  pattern,
+  patternFault,
+  textOf,
+} from "./engine_kit.ts";
 
 const MIB = 1024 * 1024;
 /** More than the kernel holds for a connection whose peer reads nothing. */
@@ -120,18 +130,23 @@ export const streamCases: readonly EngineCase[] = [
     strictEqual(engine.count("drain", id) - before, 1);
   }),
 
-  engineCase("pause() leaves bytes in the kernel until the peer is stopped; resume() brings all", async (kit) => {
-    const { engine } = kit;
-    const { id, peer } = await kit.accept();
-    engine.pause(id);
-    for (let at = 0; at < MORE_THAN_KERNEL_TAKES; at += MIB) peer.write(pattern(MIB, at));
-    await kit.turns();
-    strictEqual(engine.receivedCount(id), 0);
-    ok(peer.socket.writableLength > 0, "the peer was not stopped");
-    engine.resume(id);
-    await engine.until("all bytes", () => engine.receivedCount(id) === MORE_THAN_KERNEL_TAKES);
-    strictEqual(patternFault(engine.received(id)), -1);
-  }),
+  ...(["accept", "dial", "dial, before onConnect"] as const).map((way) =>
+    engineCase(
+      `pause() leaves bytes in the kernel until the peer is stopped; resume() brings all (${way})`,
+      async (kit) => {
+        const { engine } = kit;
+        const { id, peer } = way === "dial, before onConnect" ? await dialPaused(kit) : await kit[way]();
+        engine.pause(id);
+        for (let at = 0; at < MORE_THAN_KERNEL_TAKES; at += MIB) peer.write(pattern(MIB, at));
+        await untilStill(kit, () => peer.socket.writableLength);
+        strictEqual(engine.receivedCount(id), 0);
+        ok(peer.socket.writableLength > 0, "the peer was not stopped");
+        engine.resume(id);
+        await engine.until("all bytes", () => engine.receivedCount(id) === MORE_THAN_KERNEL_TAKES);
+        strictEqual(patternFault(engine.received(id)), -1);
+      },
+    )
+  ),
 
   engineCase("pause() inside onData stops at once, time after time", async (kit) => {
     const { engine } = kit;
@@ -188,6 +203,25 @@ export const streamCases: readonly EngineCase[] = [
     await engine.take("data", id);
   }),
 ];
+
+/** A dial that was paused while it was under way. */
+async function dialPaused(kit: EngineKit): Promise<Pair> {
+  const server = await kit.server("127.0.0.1");
+  const accepted = server.accepted();
+  const id = kit.engine.connect(address("127.0.0.1"), server.port);
+  kit.engine.pause(id);
+  const [peer] = await Promise.all([accepted, kit.engine.take("connect", id)]);
+  return { id, peer };
+}
+
+/** Resolves once the number no longer changes while the loop goes round. */
+async function untilStill(kit: EngineKit, measure: () => number): Promise<void> {
+  let before: number;
+  do {
+    before = measure();
+    for (let round = 0; round < 10; round++) await kit.turns();
+  } while (measure() !== before);
+}
 
 /** Writes the pattern until the kernel takes no more and some stays queued; resolves to how much was written. */
 export async function fill(kit: EngineKit, id: ConnectionId, buffer: Uint8Array): Promise<number> {
