@@ -20,7 +20,7 @@ export class ConnectionTable {
   generation: Uint32Array = new Uint32Array(INITIAL_DESCRIPTORS);
   /** 1: the kernel may hold octets or a FIN that were not read. */
   readable: Uint8Array = new Uint8Array(INITIAL_DESCRIPTORS);
-  /** 1: the peer's FIN, a reset or an error was announced; reading goes on until it is seen. */
+  /** 1: the peer's FIN, an error or urgent data was announced, so a short read proves nothing; 2: it is broken. */
   hangup: Uint8Array = new Uint8Array(INITIAL_DESCRIPTORS);
   paused: Uint8Array = new Uint8Array(INITIAL_DESCRIPTORS);
   /** 1: the peer's FIN was read. */

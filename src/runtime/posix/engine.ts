@@ -5,6 +5,7 @@ import { connectFailureOf } from "../node/system_error.ts";
 import type { Clock, ConnectionId, Engine, EngineHandler, SocketAddress } from "../runtime.ts";
 import { ConnectionTable, KIND } from "./connection_table.ts";
 import { EventQueue } from "./event_queue.ts";
+import { Deferred } from "./deferred.ts";
 import * as C from "./libc.ts";
 import type { Libc } from "./libc.ts";
 import { Lingering, type LingeringHost } from "./lingering.ts";
@@ -47,8 +48,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   readonly #reading: Reading;
   readonly #listeners: Listeners;
   readonly #lingering: Lingering;
-  /** What is to be told once no call of the handler is on the stack. */
-  #deferred: (() => void)[] = [];
+  readonly #deferred = new Deferred(this.#table);
   #wakeMs = Infinity;
   /** Ids of dials for which no descriptor could be had are below -1, which is nobody. */
   #nextIdWithoutDescriptor = -2;
@@ -68,6 +68,11 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.#lingering = new Lingering(this.#sockets, this.#table, this, this.#buffer);
     this.#listeners = new Listeners(this.#sockets, this.#events, this.#table, options, this);
     this.#relay = new Relay(this.#sockets, this.#table, this.#pool, this, this.#buffer);
+  }
+
+  /** How many pipes are held by relays: those of them that have octets on their way. */
+  get lentPipes(): number {
+    return this.#pool.lentCount;
   }
 
   /** Runs the loop for the rest of the thread's life. */
@@ -93,7 +98,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
 
   /** One turn of the loop: waits at most `maxWaitMs` (-1: as long as nothing is due) and deals with what came. */
   poll(maxWaitMs: number): void {
-    this.#tellDeferred();
+    this.#deferred.tell();
     const count = this.#events.wait(this.#waitMs(maxWaitMs));
     this.#rest.waited(count);
     const nowMs = this.#clock.nowMs();
@@ -103,14 +108,14 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
       // A descriptor closed and reused within this turn: the event is of its former use.
       if (this.#events.generation(index) !== this.#table.generation[fd]) continue;
       this.#dispatch(fd, this.#events.bits(index));
-      this.#tellDeferred();
+      this.#deferred.tell();
     }
     this.#reading.readWaiting();
-    this.#tellDeferred();
+    this.#deferred.tell();
     if (this.#wakeMs <= nowMs) {
       this.#wakeMs = Infinity;
       this.#handler.onWake(nowMs);
-      this.#tellDeferred();
+      this.#deferred.tell();
     }
     this.#lingering.expire(nowMs);
     this.#listeners.wake(nowMs);
@@ -131,19 +136,13 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     const fd = this.#sockets.open(address);
     if (fd < 0) {
       const id = this.#nextIdWithoutDescriptor--;
-      this.#deferred.push(() => this.#handler.onConnectFail(id, connectFailureOf(errnoName(-fd))));
+      this.#deferred.add(() => this.#handler.onConnectFail(id, connectFailureOf(errnoName(-fd))));
       return id;
     }
     table.open(fd, KIND.CONNECTING);
     const result = this.#sockets.connect(fd, address, port);
-    if (result === 0) {
-      this.#events.add(fd, table.generation[fd]!);
-    } else {
-      const generation = table.generation[fd];
-      this.#deferred.push(() => {
-        if (table.generation[fd] === generation) this.#failConnect(fd, -result);
-      });
-    }
+    if (result === 0) this.#events.add(fd, table.generation[fd]!);
+    else this.#deferred.addFor(fd, () => this.#failConnect(fd, -result));
     return fd;
   }
 
@@ -156,7 +155,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     }
     const sent = this.#sender.send(id, bytes);
     if (sent < 0) {
-      this.#failLater(id);
+      this.#deferred.addFor(id, () => this.#fail(id));
       return true;
     }
     if (sent === bytes.length) return true;
@@ -174,6 +173,8 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   close(id: ConnectionId): void {
     const table = this.#table;
     if (!this.#isLiving(id)) return;
+    // What is in its pipe is lost with the join: the peer must not take that for the end of the stream.
+    if (this.#relay.owes(id)) return this.reset(id);
     if (table.kind[id] === KIND.CONNECTING || table.queuedBytes(id) === 0) return this.release(id);
     this.#relay.unlink(id);
     this.#lingering.add(id, this.#clock.nowMs());
@@ -228,7 +229,10 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   // ── RelayHost, LingeringHost ──
 
   flushQueue(fd: number): boolean {
-    const result = this.#sender.flush(fd, this.#table.queue(fd));
+    const table = this.#table;
+    const before = table.queuedBytes(fd);
+    const result = this.#sender.flush(fd, table.queue(fd));
+    if (table.feeder[fd]! >= 0 && table.queuedBytes(fd) < before) table.activeMs[table.feeder[fd]!] = this.#relay.nowMs;
     if (result < 0) this.#fail(fd);
     return result > 0;
   }
@@ -254,7 +258,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.#table.open(fd, KIND.OPEN);
     this.#events.add(fd, this.#table.generation[fd]!);
     this.#handler.onAccept(fd, client, local);
-    this.#tellDeferred();
+    this.#deferred.tell();
   }
 
   onAcceptLimit(): void {
@@ -263,7 +267,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
 
   onRead(fd: number, bytes: Uint8Array): void {
     this.#handler.onData(fd, bytes);
-    this.#tellDeferred();
+    this.#deferred.tell();
   }
 
   onReadEnd(fd: number): void {
@@ -274,6 +278,10 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
 
   pump(fd: number): void {
     this.#relay.pump(fd);
+  }
+
+  readLingering(fd: number): void {
+    this.#lingering.onEvent(fd, 0);
   }
 
   // ── events ──
@@ -295,7 +303,8 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   #dispatchOpen(fd: number, bits: number): void {
     const table = this.#table;
     const generation = table.generation[fd];
-    if (bits & (C.EPOLLRDHUP | C.EPOLLHUP | C.EPOLLERR)) table.hangup[fd] = 1;
+    if (bits & (C.EPOLLRDHUP | C.EPOLLHUP | C.EPOLLPRI)) table.hangup[fd] = 1;
+    if (bits & C.EPOLLERR) table.hangup[fd] = 2;
     if (bits & (C.EPOLLIN | C.EPOLLRDHUP | C.EPOLLHUP | C.EPOLLERR)) table.readable[fd] = 1;
     // While it is paused, or behind the peer's FIN, nobody reads: only this tells of a reset.
     if (bits & C.EPOLLERR && (table.paused[fd] === 1 || table.ended[fd] === 1)) return this.#fail(fd);
@@ -319,10 +328,10 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     const table = this.#table;
     const generation = table.generation[fd];
     table.kind[fd] = KIND.OPEN;
-    if (bits & (C.EPOLLRDHUP | C.EPOLLHUP)) table.hangup[fd] = 1;
+    if (bits & (C.EPOLLRDHUP | C.EPOLLHUP | C.EPOLLPRI)) table.hangup[fd] = 1;
     if (bits & (C.EPOLLIN | C.EPOLLRDHUP)) table.readable[fd] = 1;
     this.#handler.onConnect(fd);
-    this.#tellDeferred();
+    this.#deferred.tell();
     // What was written and ended before it was connected.
     if (table.generation[fd] === generation && (table.queuedBytes(fd) > 0 || table.writeEnd[fd] === 1)) this.#drain(fd);
     if (table.generation[fd] === generation && table.readable[fd] === 1) this.#reading.read(fd);
@@ -343,11 +352,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   #sendEnd(fd: number): void {
     this.#table.writeEnd[fd] = 2;
     this.#libc.shutdown(fd, C.SHUT_WR);
-    if (this.#table.ended[fd] !== 1) return;
-    const generation = this.#table.generation[fd];
-    this.#deferred.push(() => {
-      if (this.#table.generation[fd] === generation) this.#over(fd);
-    });
+    if (this.#table.ended[fd] === 1) this.#deferred.addFor(fd, () => this.#over(fd));
   }
 
   /** Both sides are over. */
@@ -356,17 +361,12 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.#handler.onClose(fd, false);
   }
 
-  #failLater(fd: number): void {
-    const generation = this.#table.generation[fd];
-    this.#deferred.push(() => {
-      if (this.#table.generation[fd] === generation) this.#fail(fd);
-    });
-  }
-
   /** The connection was reset or broke. A relay breaks with it: its other side is reset too. */
   #fail(fd: number): void {
     const kind = this.#table.kind[fd];
     const other = this.#table.sink[fd]!;
+    // Where the kernel does not hold it for broken, its peer must not take our close for the end of the stream.
+    this.#sockets.lingerZero(fd);
     this.release(fd);
     if (kind === KIND.LINGERING) return;
     if (other < 0) return this.#handler.onClose(fd, true);
@@ -381,16 +381,8 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.#libc.close(fd);
   }
 
-  #tellDeferred(): void {
-    while (this.#deferred.length > 0) {
-      const list = this.#deferred;
-      this.#deferred = [];
-      for (const tell of list) tell();
-    }
-  }
-
   #waitMs(maxWaitMs: number): number {
-    if (this.#reading.isWaiting || this.#deferred.length > 0) return 0;
+    if (this.#reading.isWaiting || this.#deferred.isWaiting) return 0;
     const dueMs = Math.min(this.#wakeMs, this.#listeners.restingUntilMs, this.#lingering.nextMs);
     const waitMs = this.#rest.bound(Math.max(0, dueMs - this.#clock.nowMs()));
     if (waitMs === Infinity) return maxWaitMs;

@@ -4,7 +4,7 @@ import * as C from "./libc.ts";
 import type { Sockets } from "./sockets.ts";
 
 const MAX_EVENTS = 512;
-const EDGE = (C.EPOLLIN | C.EPOLLOUT | C.EPOLLRDHUP | C.EPOLLET) | 0;
+const EDGE = (C.EPOLLIN | C.EPOLLPRI | C.EPOLLOUT | C.EPOLLRDHUP | C.EPOLLET) | 0;
 
 /** One epoll instance. Each event carries its descriptor and the generation under which that was added. */
 export class EventQueue {

@@ -5,10 +5,15 @@ import { type ConnectionTable, KIND } from "./connection_table.ts";
 import * as C from "./libc.ts";
 import type { Sockets } from "./sockets.ts";
 
+/** How many reads one connection gets before the others have their turn. */
+const READS_PER_TURN = 8;
+
 /** What lingering needs of the engine. */
 export interface LingeringHost {
   /** Hands the kernel what is queued; false while something is left. A failure ends the connection. */
   flushQueue(fd: number): boolean;
+  /** Puts a connection on the list of those with more to read. */
+  readLater(fd: number): void;
   release(fd: number): void;
 }
 
@@ -55,13 +60,14 @@ export class Lingering {
       this.#sockets.libc.shutdown(fd, C.SHUT_WR);
     }
     if (table.generation[fd] !== generation) return;
-    for (;;) {
+    for (let reads = 0; reads < READS_PER_TURN; reads++) {
       const count = this.#sockets.libc.recv(fd, this.#buffer.address, this.#buffer.bytes.length, 0);
       if (count > 0) continue;
       if (count < 0 && this.#sockets.errno === C.EAGAIN) return;
       if (count === 0 && table.writeEnd[fd] !== 2) return;
       return this.#host.release(fd);
     }
+    this.#host.readLater(fd);
   }
 
   /** Resets those whose time is over. */

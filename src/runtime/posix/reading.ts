@@ -17,6 +17,8 @@ export interface ReadingHost {
   onFailure(fd: number): void;
   /** Moves what can be moved from a connection that has a sink. */
   pump(fd: number): void;
+  /** Reads on from a connection that lingers. */
+  readLingering(fd: number): void;
 }
 
 /** Reads what epoll announced, edge by edge. */
@@ -55,6 +57,7 @@ export class Reading {
     for (const fd of list) {
       this.#table.listed[fd] = 0;
       if (this.#table.kind[fd] === KIND.OPEN) this.read(fd);
+      else if (this.#table.kind[fd] === KIND.LINGERING) this.#host.readLingering(fd);
     }
   }
 

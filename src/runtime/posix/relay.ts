@@ -71,20 +71,31 @@ export class Relay {
     }
   }
 
+  /** Whether octets for a descriptor are in a pipe, of which its queue knows nothing. */
+  owes(fd: number): boolean {
+    const feeder = this.#table.feeder[fd]!;
+    return feeder >= 0 && this.#table.pipeBytes[feeder]! > 0;
+  }
+
   /** Moves what can be moved from a descriptor to its sink. */
   pump(source: number): void {
     const table = this.#table;
     const sink = table.sink[source]!;
     for (let reads = 0; reads < READS_PER_TURN; reads++) {
-      if (table.queuedBytes(sink) > 0 && !this.#host.flushQueue(sink)) return;
+      if (table.queuedBytes(sink) > 0 && !this.#host.flushQueue(sink)) return this.#blocked(source, sink);
       if (table.sink[source] !== sink) return;
-      if (table.pipeBytes[source]! > 0 && !this.#emptyPipe(source, sink)) return;
+      if (table.pipeBytes[source]! > 0 && !this.#emptyPipe(source, sink)) return this.#blocked(source, sink);
       if (table.ended[source] === 1) return this.#passEnd(source, sink);
       if (table.readable[source] === 0) return this.#giveBack(source);
       const goOn = table.bulk[source] === 1 && this.#splices ? this.#splice(source) : this.#copy(source, sink);
       if (!goOn) return;
     }
     this.#host.readLater(source);
+  }
+
+  /** The sink takes no more for now. A source that is broken does not wait for it: nobody would hear of that again. */
+  #blocked(source: number, sink: number): void {
+    if (this.#table.sink[source] === sink && this.#table.hangup[source] === 2) this.#host.onFailure(source);
   }
 
   /** Splices from the source into its pipe; false where nothing more is to be done now. */
@@ -102,25 +113,23 @@ export class Relay {
       this.#count(source, count);
       return true;
     }
-    if (count === 0) {
-      table.ended[source] = 1;
-      table.readable[source] = 0;
-      return true;
-    }
-    switch (this.#sockets.errno) {
-      case C.EINTR:
+    const errno = count === 0 ? 0 : this.#sockets.errno;
+    if (errno === C.EINTR) return true;
+    table.bulk[source] = 0;
+    this.#giveBack(source);
+    switch (errno) {
+      case 0:
+        // At an urgent octet, too, splice(2) says that there is no more (0 or EAGAIN); recv(2) goes past it and knows.
         return true;
       case C.EAGAIN:
-        table.readable[source] = 0;
-        table.bulk[source] = 0;
-        this.#giveBack(source);
-        return false;
+        if (table.hangup[source] === 0) table.readable[source] = 0;
+        return table.hangup[source] !== 0;
+      case C.ENOMEM:
+        return true;
       case C.EINVAL:
       case C.EPERM:
-      case C.ENOMEM:
       case C.ENOSYS:
         this.#splices = false;
-        this.#giveBack(source);
         return true;
       default:
         this.#host.onFailure(source);
@@ -137,7 +146,8 @@ export class Relay {
     if (count > 0) {
       this.#count(source, count);
       const sent = libc.send(sink, this.#buffer.address, count, C.MSG_NOSIGNAL);
-      if (sent < 0 && this.#sockets.errno !== C.EAGAIN) {
+      const errno = sent < 0 ? this.#sockets.errno : 0;
+      if (errno !== 0 && errno !== C.EAGAIN && errno !== C.EINTR) {
         this.#host.onFailure(sink);
         return false;
       }
@@ -146,7 +156,8 @@ export class Relay {
       else if (table.hangup[source] === 0) table.readable[source] = 0;
       if (sent === count) return table.readable[source] === 1;
       table.ensureQueue(sink).push(this.#buffer.bytes.subarray(Math.max(sent, 0), count));
-      return false;
+      // Tries once more: an interrupted call leaves no event behind, and a broken source is to be seen at once.
+      return errno === C.EINTR || table.hangup[source] === 2;
     }
     if (count === 0) {
       table.ended[source] = 1;
@@ -179,9 +190,33 @@ export class Relay {
       }
       const { errno } = this.#sockets;
       if (errno === C.EINTR) continue;
-      if (errno !== C.EAGAIN) this.#host.onFailure(sink);
-      return false;
+      if (errno === C.EAGAIN) return false;
+      if (errno !== C.EINVAL && errno !== C.EPERM && errno !== C.ENOMEM && errno !== C.ENOSYS) {
+        this.#host.onFailure(sink);
+        return false;
+      }
+      if (errno !== C.ENOMEM) this.#splices = false;
+      return this.#unpipe(source, sink) && this.#host.flushQueue(sink);
     }
+    return true;
+  }
+
+  /** Moves what is in the source's pipe to its sink's queue, where the kernel does not splice that way. */
+  #unpipe(source: number, sink: number): boolean {
+    const table = this.#table;
+    const { readEnd } = this.#pipes[source]!;
+    while (table.pipeBytes[source]! > 0) {
+      const size = Math.min(table.pipeBytes[source]!, this.#buffer.bytes.length);
+      const count = this.#sockets.libc.read(readEnd, this.#buffer.address, size);
+      if (count <= 0 && this.#sockets.errno === C.EINTR) continue;
+      if (count <= 0) {
+        this.#host.onFailure(sink);
+        return false;
+      }
+      table.pipeBytes[source]! -= count;
+      table.ensureQueue(sink).push(this.#buffer.bytes.subarray(0, count));
+    }
+    this.#giveBack(source);
     return true;
   }
 
