@@ -56,9 +56,11 @@ export const endCases: readonly EngineCase[] = [
     const { engine } = kit;
     const { id, peer } = await kit.accept({ isPaused: true });
     const written = await fill(kit, id, new Uint8Array(64 * 1024));
+    const before = engine.count("drain", id);
     engine.closeWrite(id);
     strictEqual(engine.write(id, octets("too late")), true);
     peer.socket.resume();
+    await engine.until("drain", () => engine.count("drain", id) > before);
     await peer.untilEnd();
     strictEqual(peer.receivedCount, written);
     peer.end("thanks");
