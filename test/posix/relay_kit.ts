@@ -180,15 +180,19 @@ export async function withRelay(steps: (kit: RelayKit) => Promise<void>): Promis
   await eventually(`no more than ${before} open sockets and pipes`, () => openSocketsAndPipes() <= before);
 }
 
-/** How many sockets and pipes this process has open; epoll instances and the like are the runtime's, made when it pleases. */
+/**
+ * How many sockets and pipes this process has open. Each counts once, since the runtime duplicates its standard output when
+ * it pleases; so it makes epoll instances, which do not count.
+ */
 export function openSocketsAndPipes(): number {
-  return readdirSync("/proc/self/fd").filter((fd) => {
+  const links = readdirSync("/proc/self/fd").map((fd) => {
     try {
-      return /^(?:socket|pipe):/.test(readlinkSync(`/proc/self/fd/${fd}`));
+      return readlinkSync(`/proc/self/fd/${fd}`);
     } catch {
-      return false; // The descriptor that the directory was read with.
+      return ""; // The descriptor that the directory was read with.
     }
-  }).length;
+  });
+  return new Set(links.filter((link) => /^(?:socket|pipe):/.test(link))).size;
 }
 
 /** How many of them are open once what earlier tests closed is gone. */
