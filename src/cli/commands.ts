@@ -2,12 +2,13 @@
 import { CHECK } from "./check.ts";
 import type { CommandSet } from "./command_line.ts";
 import { EXPLAIN } from "./explain.ts";
+import { MANIFEST } from "./manifest.ts";
 import { RUN } from "./run.ts";
 import { SETUP_NETWORK } from "./setup_network.ts";
 
 /** Every command, in the order of help. */
 export const COMMAND_SET: CommandSet = {
-  commands: [RUN, CHECK, EXPLAIN, SETUP_NETWORK],
+  commands: [RUN, CHECK, EXPLAIN, MANIFEST, SETUP_NETWORK],
   fallback: RUN,
-  missing: ["manifest", "healthcheck", "suggest"],
+  missing: ["healthcheck", "suggest"],
 };

@@ -37,7 +37,8 @@ export function findUnknownVariables(env: Environment): string[] {
 
 function knownVariables(): string[] {
   const options = Object.values(OPTIONS) as readonly Option<unknown>[];
-  return [MODE_VARIABLE, ...options.flatMap((option) => option.variable ?? [])];
+  const names = [MODE_VARIABLE, ...options.flatMap((option) => option.variable ?? [])];
+  return names.filter((name) => name.startsWith(PREFIX));
 }
 
 function isServiceVariable(name: string, value: string): boolean {

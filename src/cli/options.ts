@@ -1,6 +1,10 @@
 // Owns the one table of options. Parsing, validation, --help and the environment all read it; nothing else names a
 // flag or a variable.
+import type { Cidr } from "../address/cidr.ts";
 import { DURATION } from "./duration.ts";
+import { IPV4_NETWORK } from "./ipv4_network.ts";
+import { MANIFEST_OPTIONS } from "./manifest_options.ts";
+import { type CommandName, type Option, option } from "./option.ts";
 import { LISTEN_ADDRESS, type ListenAddress, offOr, RESOLVER_ADDRESS } from "./socket_address.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import type { LogFormat } from "../observe/log_line.ts";
@@ -15,29 +19,9 @@ import {
   wholeNumber,
 } from "./value_kind.ts";
 
-/** Every command there is or will be. */
-export type CommandName = "run" | "check" | "explain" | "manifest" | "setup-network" | "healthcheck" | "suggest";
+export type { CommandName, Option } from "./option.ts";
 
-/** One option: its flag, its variable, its kind of value, its default, and who takes it. */
-export interface Option<T> {
-  readonly flag: string;
-  /** The environment variable, or undefined for what only a flag says. */
-  readonly variable: string | undefined;
-  readonly kind: ValueKind<T>;
-  /** The value where nothing is given. */
-  readonly fallback: T;
-  /** The default as help says it. */
-  readonly fallbackText: string;
-  /** What it does, in one sentence for help. */
-  readonly help: string;
-  readonly commands: readonly CommandName[];
-  /** Whether a value asks for a part that this build is without; such a value ends the command. */
-  readonly isMissing?: (value: T) => boolean;
-  /** Whether help leaves it out, for as long as none of its values but the default is in this build. */
-  readonly hidden?: boolean;
-}
-
-const RULE_COMMANDS = ["run", "check", "explain"] as const;
+const RULE_COMMANDS = ["run", "check", "explain", "manifest"] as const;
 
 /** The table. Its keys are the names that the program uses; times are in milliseconds. */
 export const OPTIONS = {
@@ -86,7 +70,7 @@ export const OPTIONS = {
     fallback: false,
     fallbackText: "off",
     help: "Allow what '*' would allow, and log what the rules would have denied",
-    commands: ["run"],
+    commands: ["run", "manifest"],
   }),
   engine: option<"auto" | "posix" | "portable">({
     flag: "--engine",
@@ -232,6 +216,15 @@ export const OPTIONS = {
     help: "The interface that leads to the outside network",
     commands: ["setup-network"],
   }),
+  routedNetworks: option<readonly Cidr[]>({
+    flag: "--cluster-networks",
+    variable: "EGRESS_CLUSTER_NETWORKS",
+    kind: listOf(IPV4_NETWORK),
+    fallback: [],
+    fallbackText: "none",
+    help: "A network that stays reachable through the old default gateway",
+    commands: ["setup-network"],
+  }),
   dryRun: option<boolean>({
     flag: "--dry-run",
     variable: undefined,
@@ -241,6 +234,7 @@ export const OPTIONS = {
     help: "Say what would be done, and do nothing",
     commands: ["setup-network"],
   }),
+  ...MANIFEST_OPTIONS,
 } as const;
 
 /** The program's name of an option. */
@@ -255,10 +249,6 @@ export type Settings = {
 export function optionsOf(command: CommandName): readonly [OptionName, Option<unknown>][] {
   const all = Object.entries(OPTIONS) as [OptionName, Option<unknown>][];
   return all.filter(([, option]) => option.commands.includes(command));
-}
-
-function option<T>(row: Option<T>): Option<T> {
-  return row;
 }
 
 function numberOrAuto(least: number, most: number): ValueKind<number | "auto"> {

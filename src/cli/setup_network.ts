@@ -15,10 +15,9 @@ export const SETUP_NETWORK: Command = {
     "are undone. It takes the capabilities NET_ADMIN and NET_RAW; --dry-run takes none.",
     "",
     "Variables:",
-    "  EGRESS_SOURCE            the address, with /LENGTH or as /32; required",
-    "  EGRESS_GATEWAY           the gateway of the outside network; required",
-    "  EGRESS_CLUSTER_NETWORKS  networks that stay reachable through the old default gateway, by commas",
-    "  EGRESS_ROUTER_DEBUG      where it is not empty, each step is told on stderr",
+    "  EGRESS_SOURCE        the address, with /LENGTH or as /32; required",
+    "  EGRESS_GATEWAY       the gateway of the outside network; required",
+    "  EGRESS_ROUTER_DEBUG  where it is not empty, each step is told on stderr",
     "",
     "EGRESS_ROUTER_MODE=http-proxy asks for this command where none is named.",
     "",
@@ -29,7 +28,7 @@ export const SETUP_NETWORK: Command = {
 
 async function setupNetwork({ runtime, settings, warnings }: CommandContext): Promise<number> {
   const { process: host, network: sockets } = runtime;
-  const wanted = readRouterSettings(host.env);
+  const wanted = readRouterSettings(host.env, settings.routedNetworks);
   for (const warning of [...warnings, ...findOddities(wanted)]) host.writeStderr(`${PROGRAM}: warning: ${warning}\n`);
   if ("unavailable" in sockets) throw new CommandFailure(`Cannot set up a network here: ${sockets.unavailable}`);
   const { interfaceName } = settings;
@@ -45,6 +44,10 @@ async function setupNetwork({ runtime, settings, warnings }: CommandContext): Pr
   const changes = await setUpNetwork(parts);
   const { source, prefixLength, gateway } = wanted;
   const state = `${interfaceName} has ${source.text}/${prefixLength} and the default route through ${gateway.text}`;
-  host.writeStdout(`${state}: ${changes === 0 ? "as it was before" : `${changes} steps done`}, announced\n`);
+  host.writeStdout(
+    `${state}: ${
+      changes === 0 ? "as it was before" : `${changes} ${changes === 1 ? "step" : "steps"} done`
+    }, announced\n`,
+  );
   return 0;
 }

@@ -17,15 +17,18 @@ export interface RouterSettings {
 }
 
 /** The variables, in the order in which they are reported. */
-export const ROUTER_VARIABLES = ["EGRESS_SOURCE", "EGRESS_GATEWAY", "EGRESS_CLUSTER_NETWORKS"] as const;
+export const ROUTER_VARIABLES = ["EGRESS_SOURCE", "EGRESS_GATEWAY"] as const;
 
 /** Whether each step is to be told, as the original's trace was asked for. */
 export const ROUTER_DEBUG_VARIABLE = "EGRESS_ROUTER_DEBUG";
 
-/** Reads the settings. Throws UsageError with a line for each bad variable, in the original's words. */
-export function readRouterSettings(env: Readonly<Record<string, string | undefined>>): RouterSettings {
+/** Reads the variables. Throws UsageError with a line for each bad one, in the original's words. */
+export function readRouterSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  clusterNetworks: readonly Cidr[] = [],
+): RouterSettings {
   const problems: string[] = [];
-  const [sourceName, gatewayName, networksName] = ROUTER_VARIABLES;
+  const [sourceName, gatewayName] = ROUTER_VARIABLES;
   const source = readSource(
     trim(env[sourceName]),
     (why) => problems.push(`${sourceName} unspecified or invalid${why}`),
@@ -34,35 +37,41 @@ export function readRouterSettings(env: Readonly<Record<string, string | undefin
     trim(env[gatewayName]),
     (why) => problems.push(`${gatewayName} unspecified or invalid${why}`),
   );
-  if (source !== undefined && gateway !== undefined && source.address.equals(gateway)) {
-    problems.push(`${gatewayName} unspecified or invalid: '${gateway.text}' is ${sourceName} itself`);
+  if (source !== undefined && gateway !== undefined) {
+    const why = explainGateway(gateway, source);
+    if (why !== undefined) problems.push(`${gatewayName} unspecified or invalid: '${gateway.text}' is ${why}`);
   }
-  const clusterNetworks = readNetworks(
-    trim(env[networksName]),
-    (why) => problems.push(`${networksName} invalid${why}`),
-  );
   if (problems.length > 0 || source === undefined || gateway === undefined) throw new UsageError(problems);
-  return { source: source.address, prefixLength: source.prefixLength, gateway, clusterNetworks };
+  return {
+    source: source.address,
+    prefixLength: source.prefixLength,
+    gateway,
+    clusterNetworks: [...new Map(clusterNetworks.map((network) => [network.text, network])).values()],
+  };
 }
 
 /** Says what is odd about settings that can be used all the same, one line each. */
-export function findOddities({ source, prefixLength, gateway, clusterNetworks }: RouterSettings): string[] {
-  const oddities: string[] = [];
-  const { cidr } = Cidr.of(source, prefixLength);
-  if (prefixLength < 32 && !cidr.contains(gateway)) {
-    oddities.push(`EGRESS_GATEWAY '${gateway.text}' is outside EGRESS_SOURCE's network ${cidr.text}`);
-  }
-  for (const network of clusterNetworks) {
-    if (network.contains(source)) {
-      oddities.push(`EGRESS_CLUSTER_NETWORKS ${network.text} holds EGRESS_SOURCE '${source.text}'`);
-    }
-  }
-  return oddities;
+export function findOddities({ source, clusterNetworks }: RouterSettings): string[] {
+  return clusterNetworks.filter((network) => network.contains(source))
+    .map((network) => `The cluster network ${network.text} holds EGRESS_SOURCE '${source.text}'`);
 }
 
 type Complain = (why: string) => void;
 
-function readSource(text: string, complain: Complain): { address: IpAddress; prefixLength: number } | undefined {
+interface Source {
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+}
+
+/** Says why an address is no gateway for the source. A source without a length says nothing of what is on its link. */
+function explainGateway(gateway: IpAddress, { address, prefixLength }: Source): string | undefined {
+  if (address.equals(gateway)) return "EGRESS_SOURCE itself";
+  const { cidr } = Cidr.of(address, prefixLength);
+  if (prefixLength === 32 || cidr.contains(gateway)) return undefined;
+  return `outside EGRESS_SOURCE's network ${cidr.text}; without '/${prefixLength}' there any gateway is taken`;
+}
+
+function readSource(text: string, complain: Complain): Source | undefined {
   const [addressText = "", lengthText, ...rest] = text.split("/");
   const address = readHost(addressText, (why) => complain(why), text);
   if (address === undefined) return undefined;
@@ -81,20 +90,6 @@ function readHost(text: string, complain: Complain, shown: string = text): IpAdd
   const range = specialRangeOf(address);
   if (range === undefined || range === "link-local") return address;
   return void complain(`: ${formatQuotedText(shown)} is ${range === "unspecified" ? "an" : "a"} ${range} address`);
-}
-
-function readNetworks(text: string, complain: Complain): Cidr[] {
-  if (text === "") return [];
-  const networks = new Map<string, Cidr>();
-  for (const part of text.split(",")) {
-    const item = trim(part);
-    const parsed = item.includes(":") ? undefined : Cidr.parse(item);
-    if (parsed === undefined) complain(`: ${formatQuotedText(item)} is not an IPv4 network such as 10.128.0.0/14`);
-    else if (parsed.hostBitsMasked) complain(`: '${item}' has host bits set; its network is ${parsed.cidr.text}`);
-    else if (parsed.cidr.prefixLength === 0) complain(`: '${item}' is everything, which EGRESS_GATEWAY is for`);
-    else networks.set(parsed.cidr.text, parsed.cidr);
-  }
-  return [...networks.values()];
 }
 
 /** Drops space, tab and line ends around a value: a variable filled from a YAML block ends with a line feed. */

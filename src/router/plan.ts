@@ -1,5 +1,6 @@
 // Owns the way from the network as it is to the network as it is wanted: which steps, in which order, how each is undone.
 // Pure: reads and changes nothing.
+import { Cidr } from "../address/cidr.ts";
 import type { IpAddress } from "../address/ip_address.ts";
 import { formatQuotedText } from "../address/quoted_text.ts";
 import { CommandFailure } from "../errors.ts";
@@ -45,6 +46,7 @@ export function planSteps(state: NetworkState, settings: RouterSettings, interfa
   const { source, prefixLength, gateway } = settings;
   const routes = state.routes.filter((route) => route.table === MAIN_TABLE);
   const nameOf = (index: number | undefined) => state.links.find((one) => one.index === index)?.name ?? `#${index}`;
+  checkGateway(state, routes, settings, link, nameOf);
   const steps = planClusterRoutes(routes, settings, link, nameOf);
 
   const wanted: InterfaceAddress = { interfaceIndex: link.index, address: source, prefixLength };
@@ -64,7 +66,8 @@ export function planSteps(state: NetworkState, settings: RouterSettings, interfa
   }
 
   const hostRoutes = routes.filter((route) => route.prefixLength === 32 && route.destination.equals(gateway));
-  if (!hostRoutes.some((route) => isHostRoute(route, link))) {
+  const [used] = byMetric(hostRoutes);
+  if (used === undefined || !isHostRoute(used, link)) {
     const words = `a route to the gateway ${gateway.text} straight out of ${link.name}`;
     steps.push(putRoute(ask.hostRouteBody(gateway, link.index), words, hostRoutes, nameOf).step);
   }
@@ -89,6 +92,26 @@ function findLink({ links }: NetworkState, name: string): Link {
   return link;
 }
 
+/** A gateway on the link that the pod is to leave would be sought in vain on the other. What a source's length covers was said to be on its own link. */
+function checkGateway(
+  { addresses }: NetworkState,
+  routes: readonly Route[],
+  { source, prefixLength, gateway }: RouterSettings,
+  link: Link,
+  nameOf: (index: number) => string,
+): void {
+  if (Cidr.of(source, prefixLength).cidr.contains(gateway)) return;
+  const others = routes.filter(isDefault).map((route) => route.interfaceIndex).filter((index) => index !== link.index);
+  for (const one of addresses) {
+    const { cidr } = Cidr.of(one.address, one.prefixLength);
+    if (!others.includes(one.interfaceIndex) || !cidr.contains(gateway)) continue;
+    const name = nameOf(one.interfaceIndex);
+    throw new CommandFailure(
+      `Cannot use the gateway ${gateway.text}: it is on the link of ${name}, in ${cidr.text}, not on that of ${link.name}`,
+    );
+  }
+}
+
 /** The cluster's networks go the way that the default route went, before it moves. */
 function planClusterRoutes(
   routes: readonly Route[],
@@ -99,12 +122,12 @@ function planClusterRoutes(
   const defaults = routes.filter((route) =>
     isDefault(route) && route.type === ROUTE_UNICAST && route.interfaceIndex !== link.index
   );
-  const [old] = [...defaults].sort((one, other) => one.metric - other.metric);
+  const [old] = byMetric(defaults);
   const steps: Step[] = [];
   for (const network of clusterNetworks) {
     const isThere = routes.some((route) =>
       route.prefixLength === network.prefixLength && route.destination.equals(network.network) &&
-      route.interfaceIndex !== link.index
+      route.interfaceIndex !== link.index && route.type === ROUTE_UNICAST
     );
     if (isThere) continue;
     if (old === undefined) {
@@ -181,6 +204,11 @@ function isSameAddress(one: InterfaceAddress, other: InterfaceAddress): boolean 
 function isHostRoute(route: Route, link: Link): boolean {
   return route.interfaceIndex === link.index && route.gateway === undefined && route.scope === SCOPE_LINK &&
     route.type === ROUTE_UNICAST && route.tos === 0;
+}
+
+/** The routes in the order in which the kernel tries them. */
+function byMetric(routes: readonly Route[]): Route[] {
+  return [...routes].sort((one, other) => one.metric - other.metric);
 }
 
 function isDefault(route: Route): boolean {

@@ -18,6 +18,7 @@ export const ROOMS: Readonly<
     packages: [],
   },
   router: { rooms: ["address", "errors", "limits", "contract"], packages: [] },
+  manifest: { rooms: ["address"], packages: ["yaml"] },
   cli: {
     rooms: [
       "address",
@@ -27,6 +28,7 @@ export const ROOMS: Readonly<
       "proxy",
       "plane",
       "router",
+      "manifest",
       "errors",
       "limits",
       "contract",

@@ -98,13 +98,16 @@ describe("parseCommandLine()", () => {
     { args: ["chek"], expected: "Unknown command 'chek': did you mean 'check'?" },
     {
       args: ["frobnicate"],
-      expected: "Unknown command 'frobnicate': expected one of 'run', 'check', 'explain', 'setup-network'",
+      expected: "Unknown command 'frobnicate': expected one of 'run', 'check', 'explain', 'manifest', 'setup-network'",
     },
     {
       args: ["a\nb"],
-      expected: "Unknown command 'a\\x0ab': expected one of 'run', 'check', 'explain', 'setup-network'",
+      expected: "Unknown command 'a\\x0ab': expected one of 'run', 'check', 'explain', 'manifest', 'setup-network'",
     },
-    { args: [""], expected: "Unknown command '': expected one of 'run', 'check', 'explain', 'setup-network'" },
+    {
+      args: [""],
+      expected: "Unknown command '': expected one of 'run', 'check', 'explain', 'manifest', 'setup-network'",
+    },
     { args: ["--lisen", ":1"], expected: "Unknown flag '--lisen': did you mean '--listen'?" },
     { args: ["--lisen=:1"], expected: "Unknown flag '--lisen': did you mean '--listen'?" },
     { args: ["check", "--listen", ":1"], expected: "Unknown flag '--listen': 'check --help' lists those there are" },
@@ -115,7 +118,6 @@ describe("parseCommandLine()", () => {
     { args: ["explain"], expected: "Missing argument for 'explain': expected TARGET" },
     { args: ["check", "extra"], expected: "Unexpected argument 'extra': 'check' takes no argument" },
     { args: ["--listen", ":1", "check"], expected: "Unexpected argument 'check': a command comes before its flags" },
-    { args: ["manifest"], expected: "manifest is not available in this build" },
     { args: ["healthcheck"], expected: "healthcheck is not available in this build" },
     { args: ["suggest", "x.log"], expected: "suggest is not available in this build" },
   ];

@@ -20,6 +20,9 @@ describe("findUnknownVariables()", () => {
     { name: "EGRESS_HTTP_PROXY_log_level", value: "x", expected: "did you mean 'EGRESS_HTTP_PROXY_LOG_LEVEL'?" },
     { name: "EGRESS_HTTP_PROXY_ZZZZZZZZ", value: "x", expected: "it has no effect" },
     { name: "EGRESS_HTTP_PROXY_PORT", value: "8080", expected: "did you mean 'EGRESS_HTTP_PROXY_LISTEN'?" },
+    // The end of a variable that begins otherwise, EGRESS_CLUSTER_NETWORKS, is no suggestion.
+    { name: "EGRESS_HTTP_PROXY_NETWORKS", value: "x", expected: "it has no effect" },
+    { name: "EGRESS_HTTP_PROXY_WORKS", value: "x", expected: "did you mean 'EGRESS_HTTP_PROXY_WORKERS'?" },
     { name: "EGRESS_HTTP_PROXY_SERVICE", value: "x", expected: "it has no effect" },
     { name: "EGRESS_HTTP_PROXY_PORT_8080_TCP_HOST", value: "x", expected: "it has no effect" },
   ];

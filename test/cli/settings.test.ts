@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { type CommandName, type Option, type OptionName, OPTIONS } from "../../src/cli/options.ts";
 import { readSettings } from "../../src/cli/settings.ts";
 import { UsageError } from "../../src/errors.ts";
+import { MANIFEST_ROWS } from "./manifest_rows.ts";
 
 interface Row {
   readonly command: CommandName;
@@ -129,6 +130,19 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
       "it cannot be the name of an interface; expected 1 to 15 visible characters without '/' and ':'",
     ],
   },
+  routedNetworks: {
+    command: "setup-network",
+    fallback: [],
+    flag: ["10.128.0.0/14", [{ network: "10.128.0.0", prefixLength: 14 }]],
+    variable: [
+      "10.128.0.0/14, 172.30.0.0/16\n",
+      [{ network: "10.128.0.0", prefixLength: 14 }, { network: "172.30.0.0", prefixLength: 16 }],
+    ],
+    bad: [
+      "10.0.0.0/8,10.0.0.1/8",
+      "it has host bits set, its network is '10.0.0.0/8'; expected an IPv4 network such as '10.128.0.0/14'",
+    ],
+  },
   dryRun: { command: "setup-network", fallback: false, flag: ["on", true], variable: ["", false], bad: undefined },
   json: { command: "check", fallback: false, flag: ["on", true], variable: ["", false], bad: undefined },
   format: {
@@ -138,6 +152,7 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     variable: ["", "text"],
     bad: ["json", "it is none of the known words; expected one of 'text', 'squid'"],
   },
+  ...MANIFEST_ROWS,
 };
 
 /** Addresses become their text; undefined properties go. */

@@ -1,9 +1,17 @@
 #!/bin/sh
 # Runs the executable of a root file system as a container would: its files read-only, with /proc, /dev of four devices,
-# /etc/hosts and /etc/resolv.conf and nothing else, as uid 65532 without capabilities, as process 1.
-# Called by rootfs.test.ts in mount and process namespaces of its own, which take all of this with them when they end.
-# enter_rootfs.sh ROOTFS SCRATCH ARGUMENT…
+# /etc/hosts and /etc/resolv.conf and nothing else, as process 1: as uid 65532 without capabilities, or with --router as an
+# egress router's init container, which is root with NET_ADMIN and NET_RAW.
+# Called by tests in mount and process namespaces of their own, which take all of this with them when they end.
+# enter_rootfs.sh [--router] ROOTFS SCRATCH ARGUMENT…
 set -eu
+user=65532:65532
+kept=+sys_chroot,+setuid,+setgid
+if [ "$1" = --router ]; then
+  user=0:0
+  kept=+sys_chroot,+setgid,+net_admin,+net_raw
+  shift
+fi
 rootfs=$1
 scratch=$2
 shift 2
@@ -25,6 +33,6 @@ printf '127.0.0.1 localhost hosts.allowed.test\n' >"$scratch/etc/hosts"
 printf 'nameserver 127.0.0.1\n' >"$scratch/etc/resolv.conf"
 mount -o remount,ro "$scratch"
 
-# chroot itself needs three capabilities; they are gone with the change of user, and no_new_privs keeps them away.
-exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid \
-  chroot --userspec=65532:65532 --groups= "$scratch" /egress-http-proxy "$@"
+# chroot itself needs some capabilities; they are gone with a change of user, and no_new_privs keeps them away.
+exec setpriv --no-new-privs --inh-caps=-all --bounding-set="-all,$kept" \
+  chroot --userspec="$user" --groups= "$scratch" /egress-http-proxy "$@"

@@ -1,4 +1,5 @@
 // Runs setup-network's work in this network namespace with a packet socket that fails at its second frame: all is done by then.
+import { Cidr } from "../../src/address/cidr.ts";
 import { readRouterSettings } from "../../src/router/environment.ts";
 import { setUpNetwork } from "../../src/router/setup.ts";
 import { bunFfi } from "../../src/runtime/bun/ffi.ts";
@@ -11,7 +12,8 @@ const failing = {
   ...sockets,
   openFrames: () => ({ send: () => ++frames === 2 ? -100 : 42, close: () => {} }),
 };
-const settings = readRouterSettings(process.env);
+const networks = process.argv.slice(2).flatMap((text) => Cidr.parse(text)?.cidr ?? []);
+const settings = readRouterSettings(process.env, networks);
 const wait = () => Promise.resolve();
 try {
   await setUpNetwork({ sockets: failing, settings, interfaceName: "macvlan0", tell: () => {}, wait });

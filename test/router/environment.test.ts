@@ -1,5 +1,6 @@
 // The variables of the init container: what they may be, and what is said of those that are not.
 import { describe, expect, test } from "bun:test";
+import { Cidr } from "../../src/address/cidr.ts";
 import { UsageError } from "../../src/errors.ts";
 import { findOddities, readRouterSettings } from "../../src/router/environment.ts";
 
@@ -17,11 +18,9 @@ function problems(env: Readonly<Record<string, string>>): readonly string[] {
 
 describe("readRouterSettings()", () => {
   test("reads all there is, blanks round it dropped", () => {
-    const settings = readRouterSettings({
-      EGRESS_SOURCE: " 192.168.12.99/24\n",
-      EGRESS_GATEWAY: "192.168.12.1\n",
-      EGRESS_CLUSTER_NETWORKS: "10.128.0.0/14, 172.30.0.0/16,10.128.0.0/14\n",
-    });
+    const networks = ["10.128.0.0/14", "172.30.0.0/16", "10.128.0.0/14"].map((text) => Cidr.parse(text)!.cidr);
+    const env = { EGRESS_SOURCE: " 192.168.12.99/24\n", EGRESS_GATEWAY: "192.168.12.1\n" };
+    const settings = readRouterSettings(env, networks);
     expect([settings.source.text, settings.prefixLength, settings.gateway.text]).toEqual([
       "192.168.12.99",
       24,
@@ -78,25 +77,32 @@ describe("readRouterSettings()", () => {
       .toEqual(["EGRESS_GATEWAY unspecified or invalid: '192.168.12.99' is EGRESS_SOURCE itself"]);
   });
 
-  const networks = [
-    { text: "10.0.0.1/8", why: "'10.0.0.1/8' has host bits set; its network is 10.0.0.0/8" },
-    { text: "0.0.0.0/0", why: "'0.0.0.0/0' is everything, which EGRESS_GATEWAY is for" },
-    { text: "fd00::/8", why: "'fd00::/8' is not an IPv4 network such as 10.128.0.0/14" },
-    { text: "10.0.0.0/8,", why: "'' is not an IPv4 network such as 10.128.0.0/14" },
-    { text: "10.0.0.0", why: "'10.0.0.0' is not an IPv4 network such as 10.128.0.0/14" },
+  const sources = [
+    { source: "192.168.12.99", gateway: "10.0.0.1" },
+    { source: "192.168.12.99/32", gateway: "10.0.0.1" },
+    { source: "192.168.12.99/24", gateway: "192.168.12.0" },
+    { source: "192.168.12.99/24", gateway: "192.168.12.255" },
+    { source: "192.168.12.99/31", gateway: "192.168.12.98" },
   ];
-  for (const { text, why } of networks) {
-    test(`refuses the cluster networks ${text}`, () => {
-      expect(problems({ EGRESS_CLUSTER_NETWORKS: text })).toEqual([`EGRESS_CLUSTER_NETWORKS invalid: ${why}`]);
+  for (const { source, gateway } of sources) {
+    test(`takes the gateway ${gateway} for the source ${source}`, () => {
+      expect(problems({ EGRESS_SOURCE: source, EGRESS_GATEWAY: gateway })).toEqual([]);
+    });
+  }
+
+  for (const gateway of ["192.168.11.255", "192.168.13.0"]) {
+    test(`refuses the gateway ${gateway} outside the network that the source is said to be on`, () => {
+      expect(problems({ EGRESS_SOURCE: "192.168.12.99/24", EGRESS_GATEWAY: gateway })).toEqual([
+        `EGRESS_GATEWAY unspecified or invalid: '${gateway}' is outside EGRESS_SOURCE's network 192.168.12.0/24; ` +
+        "without '/24' there any gateway is taken",
+      ]);
     });
   }
 });
 
-test("findOddities() tells a gateway outside the source's network, and a cluster that holds the source", () => {
-  const odd = { EGRESS_SOURCE: "192.168.12.99/24", EGRESS_CLUSTER_NETWORKS: "192.168.0.0/16" };
-  expect(findOddities(readRouterSettings({ ...GOOD, ...odd, EGRESS_GATEWAY: "192.168.13.1" }))).toEqual([
-    "EGRESS_GATEWAY '192.168.13.1' is outside EGRESS_SOURCE's network 192.168.12.0/24",
-    "EGRESS_CLUSTER_NETWORKS 192.168.0.0/16 holds EGRESS_SOURCE '192.168.12.99'",
-  ]);
+test("findOddities() tells a cluster network that holds the source", () => {
+  const networks = ["192.168.0.0/16", "172.30.0.0/16"].map((text) => Cidr.parse(text)!.cidr);
+  expect(findOddities(readRouterSettings(GOOD, networks)))
+    .toEqual(["The cluster network 192.168.0.0/16 holds EGRESS_SOURCE '192.168.12.99'"]);
   expect(findOddities(readRouterSettings(GOOD))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 // The steps from every half-done state to the wanted one, and what undoes each of them.
 import { describe, expect, test } from "bun:test";
+import { Cidr } from "../../src/address/cidr.ts";
 import { IpAddress } from "../../src/address/ip_address.ts";
 import { CommandFailure } from "../../src/errors.ts";
 import { readRouterSettings } from "../../src/router/environment.ts";
@@ -38,9 +39,10 @@ function stateOf({ up = false, addresses = [], routes = [] }: Given): NetworkSta
   return { links: [link(1, "lo"), link(ETH0, "eth0"), link(MACVLAN0, "macvlan0", { isUp: up })], addresses, routes };
 }
 
-function plan(state: NetworkState, clusterNetworks = "", name = "macvlan0") {
+function plan(state: NetworkState, clusterNetworks = "", name = "macvlan0", changes = {}) {
   const env = { EGRESS_SOURCE: "192.168.12.99/24", EGRESS_GATEWAY: "192.168.12.1" };
-  return planSteps(state, readRouterSettings({ ...env, EGRESS_CLUSTER_NETWORKS: clusterNetworks }), name);
+  const networks = clusterNetworks === "" ? [] : [Cidr.parse(clusterNetworks)!.cidr];
+  return planSteps(state, readRouterSettings({ ...env, ...changes }, networks), name);
 }
 
 const ADD_ADDRESS = "add the address 192.168.12.99/24 to macvlan0";
@@ -94,6 +96,20 @@ const table: { name: string; given: Given; cluster?: string; expected: string[] 
     name: "the gateway has a route by eth0 with a metric, which is no hindrance",
     given: { up: true, addresses: [ADDRESS], routes: [{ ...ETH0_HOST, metric: 5 }, OWN_DEFAULT] },
     expected: [`add ${HOST}`],
+  },
+  {
+    name: "the gateway has a route by macvlan0 that one by eth0 comes before",
+    given: { up: true, addresses: [ADDRESS], routes: [{ ...OWN_HOST, metric: 5 }, ETH0_HOST, OWN_DEFAULT] },
+    expected: [`put ${HOST} in place of that by eth0`],
+  },
+  {
+    name: "the gateway has a route by macvlan0 with a metric, and no better one",
+    given: {
+      up: true,
+      addresses: [ADDRESS],
+      routes: [{ ...ETH0_HOST, metric: 6 }, { ...OWN_HOST, metric: 5 }, OWN_DEFAULT],
+    },
+    expected: [],
   },
   {
     name: "the old default route is still there",
@@ -157,6 +173,42 @@ describe("planSteps()", () => {
       expect(plan(stateOf(given), cluster).steps.map(({ words }) => words)).toEqual(expected);
     });
   }
+
+  test("a route that leads nowhere does not keep the cluster reachable", () => {
+    const { steps } = plan(stateOf({ routes: [ETH0_DEFAULT, { ...CLUSTER, type: 7 }] }), "172.30.0.0/16");
+    expect(steps[0]?.words).toBe(`add ${TO_CLUSTER}`);
+  });
+
+  describe("a gateway in a network of another interface", () => {
+    const addresses = [{ interfaceIndex: ETH0, address: ip("10.128.0.9"), prefixLength: 23 }];
+    const gateway = { EGRESS_GATEWAY: "10.128.1.1" };
+    const near = { ...gateway, EGRESS_SOURCE: "192.168.12.99" };
+    test("is refused where the default route leads out of that interface", () => {
+      expect(() => plan(stateOf({ addresses, routes: [ETH0_DEFAULT] }), "", "macvlan0", near)).toThrow(
+        new CommandFailure(
+          "Cannot use the gateway 10.128.1.1: it is on the link of eth0, in 10.128.0.0/23, not on that of macvlan0",
+        ),
+      );
+    });
+    const taken = [
+      { name: "which has no default route", state: { addresses, routes: [] }, changes: near },
+      {
+        name: "which is the wanted one itself",
+        state: { addresses: [{ ...addresses[0]!, interfaceIndex: MACVLAN0 }], routes: [OWN_DEFAULT, ETH0_DEFAULT] },
+        changes: near,
+      },
+      {
+        name: "and in the source's too",
+        state: { addresses, routes: [ETH0_DEFAULT] },
+        changes: { ...gateway, EGRESS_SOURCE: "10.128.1.2/24" },
+      },
+    ];
+    for (const { name, state, changes } of taken) {
+      test(`is taken: ${name}`, () => {
+        expect(plan(stateOf(state), "", "macvlan0", changes).steps.length).toBeGreaterThan(0);
+      });
+    }
+  });
 
   test("undoes each step by its opposite, a route by the very one that was there", () => {
     const { steps } = plan(stateOf({ routes: [ETH0_HOST, ETH0_DEFAULT, ETH0_METRIC] }), "172.30.0.0/16");
