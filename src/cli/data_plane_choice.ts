@@ -12,6 +12,7 @@ import { makeInstance } from "../proxy/instance.ts";
 import type { ProxySettings } from "../proxy/settings.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import type { CommandContext } from "./command.ts";
+import { DataPlaneNews } from "./data_plane_news.ts";
 import { OPTIONS } from "./options.ts";
 import type { ListenAddress } from "./socket_address.ts";
 import { countWorkers } from "./worker_count.ts";
@@ -42,7 +43,8 @@ export interface StartedPlane {
 export async function chooseDataPlanes(context: CommandContext, parts: PlaneParts): Promise<readonly PlaneChoice[]> {
   const { runtime, settings } = context;
   const { threads } = runtime;
-  const portable = (why: string): PlaneChoice => ({ why, make: () => makeLocal(context, parts) });
+  const news = new DataPlaneNews(parts.log, runtime.clock);
+  const portable = (why: string): PlaneChoice => ({ why, make: () => makeLocal(context, parts, news) });
   if (settings.engine === "portable") {
     warnOfWorkers(context, parts.log);
     return [portable("asked for")];
@@ -69,9 +71,9 @@ export async function chooseDataPlanes(context: CommandContext, parts: PlanePart
           accessLog: settings.accessLog,
         },
         writeLog: (lines) => parts.writer.append(lines),
-        onAcceptLimit: () => warnOfAcceptLimit(parts.log),
-        onThreadEnd: (reason) =>
-          parts.log.error("a thread has died, its connections with it; another takes its place", { details: reason }),
+        onAcceptLimit: () => news.onAcceptLimit(),
+        onRevoked: (counts) => news.onRevoked(counts),
+        onThreadEnd: (reason) => news.onThreadEnd(reason),
       }),
   };
   if (settings.engine === "posix") return [posix];
@@ -100,7 +102,11 @@ export async function startDataPlane(
   throw failure;
 }
 
-function makeLocal({ runtime, settings }: CommandContext, { rules, settings: own, format, writer, log }: PlaneParts) {
+function makeLocal(
+  { runtime, settings }: CommandContext,
+  { rules, settings: own, format, writer }: PlaneParts,
+  news: DataPlaneNews,
+): LocalDataPlane {
   const accessLog = new AccessLog(writer, format, settings.accessLog);
   return new LocalDataPlane(rules, {
     createEngine: runtime.createEngine,
@@ -108,12 +114,9 @@ function makeLocal({ runtime, settings }: CommandContext, { rules, settings: own
     settings: own,
     record: (exchange) => accessLog.record(exchange),
     localAddresses: () => runtime.process.localAddresses(),
-    onAcceptLimit: () => warnOfAcceptLimit(log),
+    onAcceptLimit: () => news.onAcceptLimit(),
+    onRevoked: (counts) => news.onRevoked(counts),
   });
-}
-
-function warnOfAcceptLimit(log: ProcessLog): void {
-  log.warn("cannot accept connections: no file descriptor is left");
 }
 
 function warnOfWorkers({ settings }: CommandContext, log: ProcessLog): void {

@@ -40,7 +40,7 @@ export const OPTIONS = {
     kind: anyText("PATH"),
     fallback: undefined,
     fallbackText: "none",
-    help: "The file with the rules, read again on SIGHUP",
+    help: "The file with the rules; a change takes effect by itself, or on SIGHUP",
     commands: RULE_COMMANDS,
   }),
   listen: option<ListenAddress>({
@@ -160,6 +160,15 @@ export const OPTIONS = {
     fallback: undefined,
     fallbackText: "what the limit of open files allows",
     help: "The most client connections at once",
+    commands: ["run"],
+  }),
+  maxConnectionsPerClient: option<number>({
+    flag: "--max-connections-per-client",
+    variable: "EGRESS_HTTP_PROXY_MAX_CONNECTIONS_PER_CLIENT",
+    kind: wholeNumber(0, 10_000_000),
+    fallback: 0,
+    fallbackText: "0, no limit",
+    help: "The most connections of one client at once: an IPv4 address, or an IPv6 network of 64 bits",
     commands: ["run"],
   }),
   logFormat: option<LogFormat | undefined>({

@@ -2,11 +2,12 @@
 // with them is reported at once. Watches nothing: whoever wants them again asks again.
 import { formatQuotedText } from "../address/quoted_text.ts";
 import { UsageError } from "../errors.ts";
-import { analyseRules } from "../policy/analyse.ts";
-import { parseRules } from "../policy/parse_rules.ts";
+import { analyseRulesInSteps } from "../policy/analyse.ts";
+import { type ParsedRules, parseRulesInSteps } from "../policy/parse_rules.ts";
 import { Policy } from "../policy/policy.ts";
 import type { Rule } from "../policy/rule.ts";
 import type { RuleProblem } from "../policy/rule_problem.ts";
+import { finishSteps } from "../policy/steps.ts";
 import type { Files } from "../runtime/runtime.ts";
 import { OPTIONS } from "./options.ts";
 import type { GivenSettings } from "./settings.ts";
@@ -47,16 +48,23 @@ export function findRuleSource({ settings, sourceOf }: GivenSettings): RuleSourc
 /** Reads and parses the rules. Throws UsageError where there is no text to parse; faults in a text are returned. */
 export async function readRules(source: RuleSource, files: Files): Promise<ReadRules> {
   const text = await readRuleText(source, files);
-  const { rules, errors, warnings } = parseRules(text);
-  if (errors.length > 0) {
-    return {
-      text,
-      policy: undefined,
-      errors: errors.map((error) => placed(error, source)),
-      warnings,
-    };
-  }
-  return new GoodRules(text, rules, warnings);
+  const { rules, errors, warnings } = finishSteps(parseRuleText(text, source));
+  return errors.length > 0 ? { text, policy: undefined, errors, warnings } : new GoodRules(text, rules, warnings);
+}
+
+/** Parses the text of a source, in steps. */
+export function* parseRuleText(text: string, source: RuleSource): Generator<void, ParsedRules> {
+  const parsed = yield* parseRulesInSteps(text);
+  return { ...parsed, errors: parsed.errors.map((error) => placed(error, source)) };
+}
+
+/** Finds all that is odd about good rules, in the order of the text, in steps. */
+export function* findRuleWarnings(
+  { rules, warnings }: Pick<ParsedRules, "rules" | "warnings">,
+  policy: Policy,
+): Generator<void, readonly RuleProblem[]> {
+  const idle = yield* analyseRulesInSteps(rules, policy);
+  return [...warnings, ...idle].sort((one, other) => one.line - other.line);
 }
 
 /** Rules that parse. What is made of them is made when first asked for: with 100,000 of them a start should not wait for its warnings. */
@@ -80,8 +88,8 @@ class GoodRules implements ReadRules {
   }
 
   get warnings(): readonly RuleProblem[] {
-    this.#warnings ??= [...this.#parseWarnings, ...analyseRules(this.#rules, this.policy)]
-      .sort((one, other) => one.line - other.line);
+    const parsed = { rules: this.#rules, warnings: this.#parseWarnings };
+    this.#warnings ??= finishSteps(findRuleWarnings(parsed, this.policy));
     return this.#warnings;
   }
 }
@@ -93,7 +101,7 @@ function placed(problem: RuleProblem, source: RuleSource): RuleProblem {
 }
 
 /** Formats a fault of the rules as its one line. */
-export function formatRuleError({ line, message }: RuleProblem): string {
+export function formatRuleError({ line, message }: Pick<RuleProblem, "line" | "message">): string {
   return line === 0 ? message : `line ${line}: ${message}`;
 }
 

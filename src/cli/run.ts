@@ -4,14 +4,17 @@ import { UsageError } from "../errors.ts";
 import type { LogFormat } from "../observe/log_line.ts";
 import { LogWriter } from "../observe/log_writer.ts";
 import { formatProcessLine, openProcessLog, type ProcessLog } from "../observe/process_log.ts";
+import { RuleStatus } from "../observe/rule_status.ts";
 import type { Policy } from "../policy/policy.ts";
 import { PolicyStore } from "../policy/store.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { VERSION } from "./command_line.ts";
 import { defaultMaxConnections } from "./connection_limit.ts";
 import { chooseDataPlanes, startDataPlane, type StartedPlane } from "./data_plane_choice.ts";
 import { drainProxy } from "./drain.ts";
+import { FileWatch } from "./file_watch.ts";
 import { logRuleWarnings, RuleReloader } from "./reload.ts";
 import { openResolver } from "./name_resolver.ts";
 import { findRuleSource, formatRuleError, type ReadRules, readRules, type RuleSource } from "./rule_source.ts";
@@ -77,6 +80,7 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
       idleTimeoutMs: settings.idleTimeoutMs,
       responseTimeoutMs: settings.responseTimeoutMs,
       maxConnections,
+      maxConnectionsPerClient: settings.maxConnectionsPerClient,
       reportOnly: settings.reportOnly,
     },
     format,
@@ -93,15 +97,32 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
   const { policy } = rules.read;
   if (policy === undefined) throw new UsageError([]);
   const store = new PolicyStore(policy);
-  reloader.resolve(
-    new RuleReloader(rules.source, runtime.files, store, log, (text) => plane?.replaceRules(text)),
+  const status = new RuleStatus({
+    digest: policy.digest,
+    ruleCount: policy.rules.length,
+    epochMs: runtime.clock.epochMs(),
+  });
+  const onReplaced = (text: string) => started.plane.replaceRules(text);
+  const reload = new RuleReloader(
+    { source: rules.source, files: runtime.files, clock: runtime.clock, store, log, status, onReplaced },
+    rules.read.text,
   );
   logStart(context, log, started, policy, rules.read, maxConnections);
+  reloader.resolve(reload);
+  using _watch = watchRules(rules.source, runtime, reload);
 
   const reason = await stop.first;
   log.info("stopping", { reason, open_connections: started.plane.openConnections });
   const { ended, cut } = await drainProxy(started.plane, settings, stop.second);
   log.info("stopped", { reason, ended, cut });
+}
+
+/** Watches the file that the rules come from, where they come from one. */
+function watchRules(source: RuleSource, { files, folders }: Runtime, reloader: RuleReloader): Disposable {
+  if (source.kind === "text") return { [Symbol.dispose]: () => {} };
+  const watch = new FileWatch(files, folders, source.path, reloader);
+  void watch.run();
+  return watch;
 }
 
 function logStart(
@@ -126,5 +147,5 @@ function logStart(
   });
   if (settings.reportOnly) log.warn("report only: every remote destination is allowed, whatever the rules say");
   for (const warning of warnings) log.warn(warning);
-  logRuleWarnings(log, read);
+  logRuleWarnings(log, read.warnings);
 }

@@ -7,16 +7,19 @@ import { PolicyStore } from "../policy/store.ts";
 import { type ProxyParts, ProxyServer } from "../proxy/server.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import type { DataPlane } from "./data_plane.ts";
+import { RuleSwap } from "./rule_swap.ts";
 
 /** One proxy in this thread. */
 export class LocalDataPlane implements DataPlane {
   readonly workers = 1;
   readonly #policy: PolicyStore;
   readonly #server: ProxyServer;
+  readonly #swap: RuleSwap;
 
   constructor(rules: string, parts: Omit<ProxyParts, "policy">) {
     this.#policy = new PolicyStore(Policy.compile(parseRules(rules).rules));
     this.#server = new ProxyServer({ ...parts, policy: this.#policy });
+    this.#swap = new RuleSwap(this.#policy, this.#server, parts.clock);
   }
 
   get engineName(): string {
@@ -37,8 +40,7 @@ export class LocalDataPlane implements DataPlane {
   }
 
   replaceRules(rules: string): void {
-    this.#policy.replace(Policy.compile(parseRules(rules).rules));
-    this.#server.enforcePolicy();
+    this.#swap.begin(rules);
   }
 
   onAnswer(token: number, answer: Answer): void {

@@ -3,6 +3,7 @@ import { IpAddress } from "../address/ip_address.ts";
 import type { Answer } from "../dns/answer.ts";
 import type { AccessLogMode } from "../observe/access_log.ts";
 import type { LogFormat } from "../observe/log_line.ts";
+import type { RevokedCounts } from "../proxy/revocation.ts";
 import type { ProxySettings } from "../proxy/settings.ts";
 
 /** What a thread is started with. */
@@ -16,8 +17,11 @@ export interface ThreadStart {
   readonly port: number;
   readonly logFormat: LogFormat;
   readonly accessLog: AccessLogMode;
-  /** One 32-bit integer: the client connections of all threads, counted with Atomics. */
+  /** The client connections of all threads, as makeBudgetMemory makes it. */
   readonly connections: SharedArrayBuffer;
+  /** How many threads there are, and which of them this is, from 0. */
+  readonly threads: number;
+  readonly thread: number;
 }
 
 /** From the control plane to a thread. */
@@ -35,6 +39,7 @@ export type FromThread =
   | { readonly kind: "forget"; readonly token: number }
   | { readonly kind: "log"; readonly lines: string }
   | { readonly kind: "accept-limit" }
+  | { readonly kind: "revoked"; readonly counts: RevokedCounts }
   | { readonly kind: "empty" }
   | { readonly kind: "cut"; readonly count: number };
 

@@ -9,8 +9,9 @@ import { Policy } from "../policy/policy.ts";
 import { PolicyStore } from "../policy/store.ts";
 import { ProxyServer } from "../proxy/server.ts";
 import type { ThreadSide } from "../runtime/runtime.ts";
-import { SharedConnectionBudget } from "../proxy/connection_budget.ts";
+import { ConnectionBudget } from "../proxy/connection_budget.ts";
 import { LineBatch } from "./line_batch.ts";
+import { RuleSwap } from "./rule_swap.ts";
 import { fromPlainAnswer, type FromThread, type ThreadStart, type ToThread } from "./thread_messages.ts";
 
 /** The proxy of one thread. */
@@ -19,6 +20,7 @@ export class ThreadProgram implements NameResolver {
   readonly #start: ThreadStart;
   readonly #policy: PolicyStore;
   readonly #server: ProxyServer;
+  readonly #swap: RuleSwap;
   readonly #batch: LineBatch;
 
   constructor(side: ThreadSide, start: ThreadStart) {
@@ -32,12 +34,14 @@ export class ThreadProgram implements NameResolver {
       policy: this.#policy,
       settings: start.settings,
       instance: start.instance,
-      budget: new SharedConnectionBudget(start.connections, start.settings.maxConnections),
+      budget: new ConnectionBudget(start.connections, start.settings, start.threads, start.thread),
       record: (exchange) => accessLog.log?.record(exchange),
       localAddresses: () => side.localAddresses(),
       onAcceptLimit: () => this.#post({ kind: "accept-limit" }),
+      onRevoked: (counts) => this.#post({ kind: "revoked", counts }),
     });
     this.#server.resolver = this;
+    this.#swap = new RuleSwap(this.#policy, this.#server, side.clock);
     this.#batch = new LineBatch(this.#server.timers, side.clock, (lines) => this.#post({ kind: "log", lines }));
     accessLog.log = new AccessLog(this.#batch, start.logFormat, start.accessLog);
   }
@@ -58,8 +62,7 @@ export class ThreadProgram implements NameResolver {
   onMessage(message: ToThread): void {
     switch (message.kind) {
       case "rules":
-        this.#policy.replace(compile(message.rules));
-        return this.#server.enforcePolicy();
+        return this.#swap.begin(message.rules);
       case "answer":
         return this.#server.onAnswer(message.token, fromPlainAnswer(message.answer));
       case "stop-accepting":

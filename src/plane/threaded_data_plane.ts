@@ -3,7 +3,8 @@ import { IpAddress } from "../address/ip_address.ts";
 import type { Answer, NameResolver } from "../dns/answer.ts";
 import { CommandFailure } from "../errors.ts";
 import type { SocketAddress, ThreadHandle, Threads } from "../runtime/runtime.ts";
-import { makeBudgetMemory, SharedConnectionBudget } from "../proxy/connection_budget.ts";
+import { ConnectionBudget, makeBudgetMemory } from "../proxy/connection_budget.ts";
+import type { RevokedCounts } from "../proxy/revocation.ts";
 import type { DataPlane } from "./data_plane.ts";
 import { type FromThread, type ThreadStart, toPlainAnswer, type ToThread } from "./thread_messages.ts";
 
@@ -22,10 +23,11 @@ export class ThreadStartError extends Error {
 export interface ThreadedParts {
   readonly threads: Threads;
   readonly workers: number;
-  readonly start: Omit<ThreadStart, "address" | "port" | "connections">;
+  readonly start: Omit<ThreadStart, "address" | "port" | "connections" | "threads" | "thread">;
   /** Takes lines of the access log. */
   readonly writeLog: (lines: string) => void;
   readonly onAcceptLimit: () => void;
+  readonly onRevoked: (counts: RevokedCounts) => void;
   /** A thread has died and is being replaced; its connections are lost. */
   readonly onThreadEnd: (reason: string) => void;
 }
@@ -43,8 +45,8 @@ export class ThreadedDataPlane implements DataPlane {
   readonly engineName = "posix";
   readonly workers: number;
   readonly #parts: ThreadedParts;
-  readonly #memory = makeBudgetMemory();
-  readonly #budget: SharedConnectionBudget;
+  readonly #memory: SharedArrayBuffer;
+  readonly #budget: ConnectionBudget;
   readonly #threads: Worker[] = [];
   #rules: string;
   #listener: SocketAddress | undefined;
@@ -55,7 +57,8 @@ export class ThreadedDataPlane implements DataPlane {
     this.#parts = parts;
     this.workers = parts.workers;
     this.#rules = parts.start.rules;
-    this.#budget = new SharedConnectionBudget(this.#memory, parts.start.settings.maxConnections);
+    this.#memory = makeBudgetMemory(parts.start.settings, parts.workers);
+    this.#budget = new ConnectionBudget(this.#memory, parts.start.settings, parts.workers);
   }
 
   get openConnections(): number {
@@ -122,6 +125,8 @@ export class ThreadedDataPlane implements DataPlane {
       address: address?.text,
       port,
       connections: this.#memory,
+      threads: this.workers,
+      thread: index,
     };
     worker.handle = this.#parts.threads.spawn(start, {
       onMessage: (message) => this.#onMessage(worker, message as FromThread),
@@ -149,6 +154,8 @@ export class ThreadedDataPlane implements DataPlane {
         return this.#resolver?.forget(worker.index * TOKENS_PER_THREAD + message.token);
       case "accept-limit":
         return this.#parts.onAcceptLimit();
+      case "revoked":
+        return this.#parts.onRevoked(message.counts);
       case "empty":
         return worker.onEmpty?.();
       case "cut":
@@ -165,6 +172,7 @@ export class ThreadedDataPlane implements DataPlane {
   #onEnd(worker: Worker, address: IpAddress | undefined, reason: string): void {
     if (worker.handle === undefined) return;
     worker.handle = undefined;
+    this.#budget.giveAll(worker.index);
     worker.onStarted?.(new ThreadStartError(reason));
     worker.onEmpty?.();
     worker.onCut?.(0);

@@ -6,14 +6,23 @@ import { NO_RULE } from "./name_table.ts";
 import { Policy, prefixOf } from "./policy.ts";
 import { formatRuleMatch, type Rule } from "./rule.ts";
 import type { RuleProblem } from "./rule_problem.ts";
+import { finishSteps } from "./steps.ts";
+
+const RULES_PER_STEP = 512;
 
 /** Finds the rules that can never decide, in order, each with the reason. */
 export function analyseRules(rules: readonly Rule[], policy: Policy = Policy.compile(rules)): RuleProblem[] {
+  return finishSteps(analyseRulesInSteps(rules, policy));
+}
+
+/** The same in steps of about a millisecond. */
+export function* analyseRulesInSteps(rules: readonly Rule[], policy: Policy): Generator<void, RuleProblem[]> {
   const problems: RuleProblem[] = [];
   const isMet = new Uint8Array(rules.length);
   policy.markOwners(isMet);
   const firstOfMatch = new Map<string, Rule>();
   for (const rule of rules) {
+    if (rule.number % RULES_PER_STEP === 0) yield;
     const key = matchKey(rule);
     const twin = firstOfMatch.get(key);
     if (twin === undefined) firstOfMatch.set(key, rule);

@@ -1,12 +1,22 @@
 // Owns the short fingerprint by which two rule lists are told apart in logs. Not a cryptographic hash.
 import { formatRule, type Rule } from "./rule.ts";
 
+/** Digests a text as it stands, in the same form; for one of which no rules can be made. */
+export function digestText(text: string): string {
+  return digestLines([text]);
+}
+
 /** Digests the normal form of the rules, one a line, by 64-bit FNV-1a: "fnv1a64:" and 16 hexadecimal digits. */
 export function digestRules(rules: readonly Rule[]): string {
+  return digestLines(function* () {
+    for (const rule of rules) yield `${formatRule(rule)}\n`;
+  }());
+}
+
+function digestLines(lines: Iterable<string>): string {
   let high = 0xcbf29ce4;
   let low = 0x84222325;
-  for (const rule of rules) {
-    const line = `${formatRule(rule)}\n`;
+  for (const line of lines) {
     for (let i = 0; i < line.length; i++) {
       low = (low ^ line.charCodeAt(i)) >>> 0;
       // The prime is 2^40 + 0x1b3; each product stays below 2^53.

@@ -18,6 +18,8 @@ const HASH_PRIME = 0x01000193;
 /** First rule numbers kept per name: exact allow, exact deny, subdomains allow, subdomains deny. */
 const FIRSTS = 4;
 
+const RULES_PER_STEP = 1024;
+
 /** The name rules of a policy. */
 export class NameTable {
   /** Open addressing: entry index + 1, or 0 for an empty slot. At most half full. */
@@ -28,15 +30,7 @@ export class NameTable {
   readonly #names: Uint8Array;
   readonly #firsts: Uint32Array;
 
-  /** Builds the table from the name rules among `rules`. */
-  constructor(rules: readonly Rule[]) {
-    let entries = 0;
-    let octets = 0;
-    for (const { match } of rules) {
-      if (match.kind !== "name" && match.kind !== "subdomains") continue;
-      entries++;
-      octets += match.name.length;
-    }
+  private constructor(entries: number, octets: number) {
     let slots = 4;
     while (slots < entries * 2) slots *= 2;
     this.#slots = new Uint32Array(slots);
@@ -44,18 +38,33 @@ export class NameTable {
     this.#offsets = new Uint32Array(entries + 1);
     this.#names = new Uint8Array(octets);
     this.#firsts = new Uint32Array(entries * FIRSTS).fill(NO_RULE);
+  }
+
+  /** Builds the table from the name rules among `rules`, in steps of a fraction of a millisecond. */
+  static *buildInSteps(rules: readonly Rule[]): Generator<void, NameTable> {
+    let entries = 0;
+    let octets = 0;
+    for (const { match } of rules) {
+      if (match.kind !== "name" && match.kind !== "subdomains") continue;
+      entries++;
+      octets += match.name.length;
+    }
+    yield;
+    const table = new NameTable(entries, octets);
     let count = 0;
     for (const { match, action, number } of rules) {
+      if (number % RULES_PER_STEP === 0) yield;
       if (match.kind !== "name" && match.kind !== "subdomains") continue;
       const hash = hashName(match.name);
-      let entry = this.#find(hash, match.name, 0);
+      let entry = table.#find(hash, match.name, 0);
       if (entry < 0) {
         entry = count++;
-        this.#add(entry, hash, match.name);
+        table.#add(entry, hash, match.name);
       }
       const at = entry * FIRSTS + (match.kind === "subdomains" ? 2 : 0) + (action === "deny" ? 1 : 0);
-      if (number < (this.#firsts[at] ?? 0)) this.#firsts[at] = number;
+      if (number < (table.#firsts[at] ?? 0)) table.#firsts[at] = number;
     }
+    return table;
   }
 
   /** Finds the first allowing and the first denying rule for a name in normal form. */

@@ -7,12 +7,20 @@ import { type NameMatch, NameTable, NO_RULE } from "./name_table.ts";
 import { type PrefixColumns, RangeTable, wordAt } from "./range_table.ts";
 import { findReach, type Reach } from "./reach.ts";
 import type { Rule } from "./rule.ts";
+import { finishSteps } from "./steps.ts";
 
 /** The first rule that matches an address, and the embedded IPv4 address by which it did. */
 export interface AddressMatch {
   /** A rule number, or NO_RULE. */
   readonly rule: number;
   readonly embedded: IpAddress | undefined;
+}
+
+interface Tables {
+  readonly names: NameTable;
+  readonly ipv4: RangeTable;
+  readonly ipv6: RangeTable;
+  readonly deniedIpv4: RangeTable;
 }
 
 /** A rule list, compiled. Immutable. */
@@ -29,19 +37,33 @@ export class Policy {
   readonly #deniedIpv4: RangeTable;
   #digest: string | undefined;
 
-  private constructor(rules: readonly Rule[]) {
+  private constructor(rules: readonly Rule[], tables: Tables, reach: Reach) {
     this.rules = rules;
     this.anyRule = rules.find((rule) => rule.match.kind === "any")?.number ?? NO_RULE;
-    this.#names = new NameTable(rules);
-    this.#ipv4 = makeRangeTable(rules, 4);
-    this.#ipv6 = makeRangeTable(rules, 6);
-    this.#deniedIpv4 = makeRangeTable(rules.filter((rule) => rule.action === "deny"), 4);
-    this.reach = findReach(rules, this.#ipv4, this.#ipv6, this.#deniedIpv4);
+    this.#names = tables.names;
+    this.#ipv4 = tables.ipv4;
+    this.#ipv6 = tables.ipv6;
+    this.#deniedIpv4 = tables.deniedIpv4;
+    this.reach = reach;
   }
 
   /** Compiles rules as `parseRules` gives them: numbered from 1 in order, names in normal form. Keeps the array. */
   static compile(rules: readonly Rule[]): Policy {
-    return new Policy(rules);
+    return finishSteps(Policy.compileInSteps(rules));
+  }
+
+  /** The same in steps: most are short, one for each table of addresses takes some milliseconds where there are 100,000. */
+  static *compileInSteps(rules: readonly Rule[]): Generator<void, Policy> {
+    const names = yield* NameTable.buildInSteps(rules);
+    const ipv4 = makeRangeTable(rules, 4);
+    yield;
+    const ipv6 = makeRangeTable(rules, 6);
+    yield;
+    const deniedIpv4 = makeRangeTable(rules.filter((rule) => rule.action === "deny"), 4);
+    yield;
+    const reach = findReach(rules, ipv4, ipv6, deniedIpv4);
+    yield;
+    return new Policy(rules, { names, ipv4, ipv6, deniedIpv4 }, reach);
   }
 
   /** "fnv1a64:" and 16 hexadecimal digits over the rules' normal form: tells rule lists apart, proves nothing. Made when first asked for. */

@@ -3,6 +3,8 @@ import type { Policy } from "./policy.ts";
 
 /** The place where the policy in force is read for each request, and replaced whole on reload. */
 export class PolicyStore {
+  /** How often the policy was replaced: tells whether what was judged was judged by the one in force. */
+  generation = 0;
   #current: Policy;
 
   constructor(policy: Policy) {
@@ -17,5 +19,6 @@ export class PolicyStore {
   /** Puts another policy in force for the next request. */
   replace(policy: Policy): void {
     this.#current = policy;
+    this.generation++;
   }
 }

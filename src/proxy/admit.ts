@@ -87,10 +87,21 @@ export function admitConnected(
   return true;
 }
 
-/** Says whether an established exchange would still be let through by the rules in force. */
-export function isStillAllowed(context: AdmitContext, target: Target, address: IpAddress): boolean {
-  if (decideFor(context, target, address).verdict === "allow") return true;
-  return context.settings.reportOnly && specialRangeOf(address) === undefined;
+/**
+ * Says why what was let through would no longer be by the rules in force; undefined where it would. An exchange that is
+ * given has the new decision noted.
+ */
+export function explainRevoked(
+  context: AdmitContext,
+  target: Target,
+  address: IpAddress,
+  exchange?: Exchange,
+): string | undefined {
+  const decision = decideFor(context, target, address);
+  if (decision.verdict === "allow") return undefined;
+  if (context.settings.reportOnly && specialRangeOf(address) === undefined) return undefined;
+  if (exchange !== undefined) note(exchange, "deny", decision);
+  return formatDecision(decision, describe(target, address));
 }
 
 interface JudgedAddress {

@@ -7,10 +7,10 @@ import type { RequestHead } from "../http1/request_reader.ts";
 import type { ResponseHead } from "../http1/response_reader.ts";
 import { type Exchange, startExchange } from "../observe/exchange.ts";
 import type { ConnectionId, SocketAddress } from "../runtime/runtime.ts";
-import { admitConnected, type Approval, isStillAllowed } from "./admit.ts";
-import type { ClientInput } from "./client_input.ts";
+import { admitConnected, type Approval, explainRevoked } from "./admit.ts";
 import type { ProxyContext } from "./context.ts";
 import { Forward, type ForwardOwner } from "./forward.ts";
+import type { PipelineOwner } from "./pipeline_owner.ts";
 import { Reach, type ReachOwner } from "./reach.ts";
 import { type AnswerOptions, formatRefusal } from "./refusal.ts";
 import {
@@ -20,30 +20,12 @@ import {
   readTarget,
   wantsUpgrade,
 } from "./request_checks.ts";
+import type { Revoked } from "./revocation.ts";
 import { Timer } from "./timers.ts";
 import { Tunnel, type TunnelOwner } from "./tunnel.ts";
 
 const ESTABLISHED = new TextEncoder().encode("HTTP/1.1 200 Connection established\r\n\r\n");
 const NOTHING = new Uint8Array(0);
-
-/** The session whose requests they are. */
-export interface PipelineOwner {
-  readonly clientId: ConnectionId;
-  readonly client: SocketAddress;
-  readonly input: ClientInput;
-  /** The client has sent FIN. */
-  readonly clientEnded: boolean;
-  /** The answer is complete and handed over; `keepAlive` as the client was told. */
-  onAnswered(keepAlive: boolean): void;
-  /** The answer broke off: the client connection is to end so that it is seen. */
-  onAnswerCut(how: "close" | "reset"): void;
-  /** The body of the request in hand is wanted now. */
-  onBodyWanted(): void;
-  /** Both connections are the tunnel's from now on. */
-  onTunnelStart(): void;
-  /** The tunnel is over, and both connections with it. */
-  onTunnelEnd(): void;
-}
 
 /** The request in hand. */
 interface Request {
@@ -71,6 +53,8 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   #upstream: SocketAddress | undefined;
   /** Octets read of a request whose record has not begun. */
   #uncounted = 0;
+  /** Of the rules that the request in hand was judged by. */
+  #generation = 0;
 
   constructor(context: ProxyContext, owner: PipelineOwner) {
     super();
@@ -169,13 +153,26 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#forward?.close();
   }
 
-  /** Ends what the rules in force no longer allow: a tunnel is cut, a kept-alive upstream connection closed. */
-  enforcePolicy(): void {
+  /** Ends what the rules in force deny: a tunnel, a kept-alive upstream connection; where `requestsToo` a request that is forwarded. */
+  enforcePolicy(requestsToo: boolean): Revoked | undefined {
     const target = this.#target;
     const address = this.#upstream?.address;
-    if (target === undefined || address === undefined || isStillAllowed(this.#context, target, address)) return;
-    if (this.#tunnel !== undefined) this.#tunnel.cut("cut: the rules in force no longer allow it");
-    else if (this.#forward?.busy === false) this.#forward.close();
+    const tunnel = this.#tunnel;
+    const forward = target === undefined || this.#forward?.keptFor(target) === undefined ? undefined : this.#forward;
+    if (target === undefined || address === undefined || (tunnel ?? forward) === undefined) return undefined;
+    const isBusy = forward?.busy === true;
+    if (isBusy && !requestsToo) return undefined;
+    const why = explainRevoked(this.#context, target, address);
+    if (why === undefined) return undefined;
+    const error = new ProxyError("http_request_denied", `closed by new rules: ${why}`);
+    if (tunnel !== undefined) {
+      this.#noteError(error);
+      tunnel.cut(error.message);
+      return "tunnels";
+    }
+    if (isBusy) this.fail(error);
+    else forward?.close();
+    return isBusy ? "requests" : "keptAlive";
   }
 
   #begin(head: RequestHead, exchange: Exchange): void {
@@ -183,6 +180,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     exchange.host = target.host.kind === "name" ? target.host.name : target.host.address.text;
     exchange.port = target.port;
     this.#target = target;
+    this.#generation = this.#context.policy.generation;
     this.#request = { head, exchange, target, originForm };
     checkRequest(head, this.#context.instance);
     const kept = head.method === "CONNECT" ? undefined : this.#forward?.keptFor(target);
@@ -203,11 +201,17 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   onReached(id: ConnectionId, approval: Approval): void {
     const request = this.#request;
     if (request === undefined) return this.#context.close(id);
+    // The rules may have changed during the look-up or the dial.
+    const isJudged = this.#generation === this.#context.policy.generation;
+    const { target, exchange } = request;
+    const why = isJudged ? undefined : explainRevoked(this.#context, target, approval.address, exchange);
+    if (why !== undefined) this.#context.close(id);
+    if (why !== undefined) return this.refuse(new ProxyError("http_request_denied", why));
     this.#upstream = { address: approval.address, port: approval.port };
-    request.exchange.upstream = this.#upstream;
+    exchange.upstream = this.#upstream;
     if (request.head.method === "CONNECT") return this.#startTunnel(id, 200, ESTABLISHED, NOTHING);
     this.#forward ??= new Forward(this.#context, this);
-    this.#forward.open(id, request.target, approval.address);
+    this.#forward.open(id, target, approval.address);
     this.#startForward(request);
     this.#owner.onBodyWanted();
   }

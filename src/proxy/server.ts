@@ -17,12 +17,13 @@ import type {
   SocketAddress,
 } from "../runtime/runtime.ts";
 import type { Endpoint, LookupWaiter, ProxyContext } from "./context.ts";
-import { type ConnectionBudget, OwnConnectionBudget } from "./connection_budget.ts";
+import { ConnectionBudget, makeBudgetMemory, type NoPlace } from "./connection_budget.ts";
 import { formatVia, makeInstance } from "./instance.ts";
 import { Outbox } from "./outbox.ts";
+import { Revocation, type RevokedCounts } from "./revocation.ts";
 import { Session } from "./session.ts";
 import type { ProxySettings } from "./settings.ts";
-import { TimerHeap } from "./timers.ts";
+import { type Timer, TimerHeap } from "./timers.ts";
 
 /** How many connections over the limit are answered at once; further ones are closed without a word, to keep descriptors. */
 const MAX_REFUSED_AT_ONCE = 64;
@@ -35,7 +36,7 @@ export interface ProxyParts {
   readonly settings: ProxySettings;
   /** The word by which this running proxy knows its own Via; made here where none is given. */
   readonly instance?: string;
-  /** Places for client connections, `settings.maxConnections` where none is given. */
+  /** Places for client connections, those of `settings` where none is given. */
   readonly budget?: ConnectionBudget;
   /** Takes each ended exchange. */
   readonly record: (exchange: Exchange) => void;
@@ -43,6 +44,8 @@ export interface ProxyParts {
   readonly localAddresses: () => readonly IpAddress[];
   /** Told when connections cannot be accepted for want of file descriptors. */
   readonly onAcceptLimit?: () => void;
+  /** Told how much was closed because other rules deny it. */
+  readonly onRevoked?: (counts: RevokedCounts) => void;
 }
 
 /** The proxy: listens, holds the sessions, drains. */
@@ -66,6 +69,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   readonly #waiters = new Map<number, LookupWaiter>();
   readonly #tokens = new Map<LookupWaiter, number>();
   readonly #budget: ConnectionBudget;
+  readonly #revocation: Revocation;
   #resolver: NameResolver | undefined;
   #lastToken = 0;
   #refusedOpen = 0;
@@ -79,7 +83,13 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     this.settings = parts.settings;
     this.instance = parts.instance ?? makeInstance();
     this.via = formatVia(this.instance);
-    this.#budget = parts.budget ?? new OwnConnectionBudget(parts.settings.maxConnections);
+    this.#budget = parts.budget ?? new ConnectionBudget(makeBudgetMemory(parts.settings), parts.settings);
+    this.#revocation = new Revocation(
+      () => this.#sessions.values(),
+      this.timers,
+      parts.clock,
+      (counts) => parts.onRevoked?.(counts),
+    );
     this.engine = parts.createEngine(this);
     this.outbox = new Outbox(this.engine);
   }
@@ -125,9 +135,15 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     return count;
   }
 
-  /** Ends tunnels and kept-alive connections that the rules in force no longer allow. */
+  /** Ends tunnels and kept-alive connections that the rules in force no longer allow, later also requests under way. */
   enforcePolicy(): void {
-    for (const session of [...this.#sessions.values()]) session.enforcePolicy();
+    this.#revocation.begin();
+    this.#afterEvent();
+  }
+
+  /** Sets a timer from outside of an event of the engine. */
+  schedule(timer: Timer, atMs: number): void {
+    this.timers.set(timer, atMs);
     this.#afterEvent();
   }
 
@@ -143,7 +159,8 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   // ── engine events ──
 
   onAccept(id: ConnectionId, client: SocketAddress): void {
-    const over = !this.#budget.take();
+    const noPlace = this.#budget.take(client.address);
+    const over = noPlace !== undefined;
     if (over && this.#refusedOpen >= MAX_REFUSED_AT_ONCE) {
       this.engine.close(id);
       return;
@@ -152,12 +169,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     this.#sessions.set(id, session);
     if (over) {
       this.#refusedOpen++;
-      session.refuseAtOnce(
-        new ProxyError(
-          "connection_limit_reached",
-          `${this.settings.maxConnections} client connections are open already`,
-        ),
-      );
+      session.refuseAtOnce(new ProxyError("connection_limit_reached", this.#explainNoPlace(noPlace, client)));
     }
     this.#afterEvent();
   }
@@ -261,11 +273,17 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     if (session === undefined) return;
     this.#sessions.delete(id);
     if (session.overLimit) this.#refusedOpen--;
-    else this.#budget.give();
+    else this.#budget.give(session.client.address);
     if (this.#sessions.size > 0) return;
     const onEmpty = this.#onEmpty;
     this.#onEmpty = undefined;
     onEmpty?.();
+  }
+
+  #explainNoPlace(noPlace: NoPlace, client: SocketAddress): string {
+    if (noPlace === "all") return `${this.settings.maxConnections} client connections are open already`;
+    const whose = client.address.family === 4 ? client.address.text : `the /64 network of ${client.address.text}`;
+    return `${this.settings.maxConnectionsPerClient} connections of ${whose} are open already`;
   }
 
   #detach(id: ConnectionId): Endpoint | undefined {

@@ -7,7 +7,9 @@ import { KEEP_ALIVE_IDLE_MS, LINGER_MS } from "../limits.ts";
 import type { ConnectionId, SocketAddress } from "../runtime/runtime.ts";
 import { ClientInput, type InputOwner } from "./client_input.ts";
 import type { Endpoint, ProxyContext } from "./context.ts";
-import { type PipelineOwner, RequestPipeline } from "./request_pipeline.ts";
+import type { PipelineOwner } from "./pipeline_owner.ts";
+import { RequestPipeline } from "./request_pipeline.ts";
+import type { Revoked } from "./revocation.ts";
 import { Timer } from "./timers.ts";
 
 /**
@@ -61,9 +63,9 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
     if (this.#phase === "reading" && this.input.idle) this.#end("close");
   }
 
-  /** Ends what the rules in force no longer allow. */
-  enforcePolicy(): void {
-    this.#pipeline.enforcePolicy();
+  /** Ends what the rules in force no longer allow, a request that is under way only where `requestsToo`; says what it was. */
+  enforcePolicy(requestsToo: boolean): Revoked | undefined {
+    return this.#pipeline.enforcePolicy(requestsToo);
   }
 
   // ── the connection's events ──

@@ -12,6 +12,8 @@ export interface ProxySettings {
   readonly responseTimeoutMs: number;
   /** Client connections open at once; at least 1. */
   readonly maxConnections: number;
+  /** The same for one client, an IPv4 address or an IPv6 network of 64 bits; 0 for no limit. */
+  readonly maxConnectionsPerClient: number;
   /** Allow what `*` would allow, and record what the rules would have done. */
   readonly reportOnly: boolean;
 }

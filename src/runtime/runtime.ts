@@ -109,8 +109,19 @@ export interface DnsTransport {
 export interface Files {
   /** The text, or undefined where there is no such file. Other failures throw with the system's reason. */
   readText(path: string): Promise<string | undefined>;
-  /** A number that differs when the file has changed (mtime and inode), or undefined where there is none. */
+  /** A text that differs when the file has changed, or undefined where there is none. What stands before its colon is the file's identity: another file in its place has another. */
   stamp(path: string): Promise<string | undefined>;
+}
+
+/** Folders, as whoever waits for a change of a file needs them. */
+export interface Folders {
+  /** Where a symbolic link points, as it is written there; undefined where it is none, or may not be known. */
+  readLink(path: string): Promise<string | undefined>;
+  /**
+   * Calls `onHint` soon after something has changed in a folder: an entry or what a file in it holds. A hint may come for
+   * nothing and may be missing, where the file system tells nothing even all of them. Returns what ends it. Never throws.
+   */
+  watch(path: string, onHint: () => void): () => void;
 }
 
 /** The process around the program. */
@@ -190,6 +201,7 @@ export interface Runtime {
   readonly clock: Clock;
   readonly dns: DnsTransport;
   readonly files: Files;
+  readonly folders: Folders;
   readonly process: Process;
   /** Threads on the operating system's sockets, or why there are none here. */
   readonly threads: Threads | { readonly unavailable: string };

@@ -52,6 +52,7 @@ export class FakeRuntime {
         },
         stamp: (path) => Promise.resolve(path in this.files ? "1" : undefined),
       },
+      folders: { readLink: () => Promise.resolve(undefined), watch: () => () => {} },
       threads: { unavailable: "there is no machine below" },
       network: options.network ?? { unavailable: "there is no machine below" },
       process: {

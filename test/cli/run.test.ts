@@ -199,8 +199,10 @@ describe("run at SIGHUP", () => {
       proxy.fake.signal("SIGHUP");
       await proxy.fake.message("rules not reloaded: the old ones stay in force");
       const lines = proxy.fake.lines.slice(1);
-      expect(lines.map((line) => [line.level, line.file])).toEqual(details.map(() => ["error", "/rules"]));
-      details.forEach((detail, at) => expect(lines[at]?.details).toStartWith(detail));
+      expect(lines.map((line) => [line.level, line.file, line.errors])).toEqual([["error", "/rules", details.length]]);
+      expect(lines[0]?.digest).toBe(proxy.fake.lines[0]?.digest);
+      expect(lines[0]?.refused_digest === undefined).toBe(typeof text !== "string");
+      for (const detail of details) expect(lines[0]?.details).toContain(detail);
       // The old rules are there to be replaced by the next good text.
       files["/rules"] = "a.example";
       proxy.fake.signal("SIGHUP");

@@ -99,6 +99,13 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     variable: ["10000000", 10_000_000],
     bad: ["0", "the least is 1; expected a whole number from 1 to 10000000"],
   },
+  maxConnectionsPerClient: {
+    command: "run",
+    fallback: 0,
+    flag: ["1", 1],
+    variable: ["0", 0],
+    bad: ["-1", "it is not a whole number; expected a whole number from 0 to 10000000"],
+  },
   logFormat: {
     command: "run",
     fallback: undefined,

@@ -7,7 +7,7 @@ import { type Exchange, startExchange } from "../../src/observe/exchange.ts";
 import { parseRules } from "../../src/policy/parse_rules.ts";
 import { Policy } from "../../src/policy/policy.ts";
 import { PolicyStore } from "../../src/policy/store.ts";
-import { type Admission, admitAnswer, admitConnected, admitTarget, isStillAllowed } from "../../src/proxy/admit.ts";
+import { type Admission, admitAnswer, admitConnected, admitTarget, explainRevoked } from "../../src/proxy/admit.ts";
 
 const OWN = { address: "192.0.2.1", port: 8080 };
 
@@ -27,6 +27,7 @@ function setUp(rules: string, reportOnly = false) {
       idleTimeoutMs: 0,
       responseTimeoutMs: 0,
       maxConnections: 1,
+      maxConnectionsPerClient: 0,
       reportOnly,
     },
     isOwnListener: (address: IpAddress, port: number) =>
@@ -228,10 +229,10 @@ describe("admission", () => {
     const { exchange, context } = setUp("a.test");
     const target = parseAuthorityForm("a.test:1");
     expect(admitConnected(context, exchange, target, ip("9.9.9.9"))).toBe(true);
-    expect(isStillAllowed(context, target, ip("9.9.9.9"))).toBe(true);
+    expect(explainRevoked(context, target, ip("9.9.9.9"))).toBeUndefined();
     context.policy.replace(Policy.compile(parseRules("!9.9.9.9\na.test").rules));
     expect(admitConnected(context, exchange, target, ip("9.9.9.9"))).toBe(false);
-    expect(isStillAllowed(context, target, ip("9.9.9.9"))).toBe(false);
-    expect(isStillAllowed(context, target, ip("9.9.9.8"))).toBe(true);
+    expect(explainRevoked(context, target, ip("9.9.9.9"))).toContain("denied");
+    expect(explainRevoked(context, target, ip("9.9.9.8"))).toBeUndefined();
   });
 });

@@ -3,7 +3,7 @@ import { write } from "node:fs";
 import { systemClock } from "../node/clock.ts";
 import { systemDns } from "../node/dns_transport.ts";
 import { readFileLimit } from "../node/file_limit.ts";
-import { systemFiles } from "../node/files.ts";
+import { systemFiles, systemFolders } from "../node/files.ts";
 import { createProcess } from "../node/process.ts";
 import type { CreateEngine, Runtime } from "../runtime.ts";
 import { systemNetwork } from "../posix/network_sockets.ts";
@@ -25,6 +25,7 @@ export function createBunRuntime(threadProgram: URL): Runtime {
     clock: systemClock,
     dns: systemDns,
     files: systemFiles,
+    folders: systemFolders,
     process: createProcess({
       args: process.argv.slice(2), // In a compiled executable too, where Bun makes up the first two.
       writeStdout: (bytes) => writeDescriptor(1, bytes),

@@ -8,7 +8,7 @@ import process from "node:process";
 import { systemClock } from "../node/clock.ts";
 import { systemDns } from "../node/dns_transport.ts";
 import { readFileLimit } from "../node/file_limit.ts";
-import { systemFiles } from "../node/files.ts";
+import { systemFiles, systemFolders } from "../node/files.ts";
 import type { WriteSome } from "../node/output.ts";
 import { createProcess } from "../node/process.ts";
 import { systemNetwork } from "../posix/network_sockets.ts";
@@ -35,6 +35,7 @@ export function createDenoRuntime(threadProgram: URL): Runtime {
     clock: systemClock,
     dns: systemDns,
     files: systemFiles,
+    folders: systemFolders,
     process: createProcess({
       args: Deno.args,
       // Not node:fs: its write() to a full pipe blocks the loop (2.9).

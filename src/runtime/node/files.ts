@@ -1,6 +1,7 @@
-// Owns how files are read.
-import { readFile, stat } from "node:fs/promises";
-import type { Files } from "../runtime.ts";
+// Owns how files are read, and heard of.
+import { watch } from "node:fs";
+import { readFile, readlink, stat } from "node:fs/promises";
+import type { Files, Folders } from "../runtime.ts";
 import { systemErrorCode } from "./system_error.ts";
 
 /** The file system. */
@@ -8,8 +9,26 @@ export const systemFiles: Files = {
   readText: (path) => unlessMissing(readFile(path, "utf8")),
   stamp(path) {
     return unlessMissing(
-      stat(path, { bigint: true }).then(({ mtimeNs, ino, size }) => `${mtimeNs}:${ino}:${size}`),
+      // The time of the change too: a copied or set time of modification can be the old one.
+      stat(path, { bigint: true }).then(({ dev, ino, mtimeNs, ctimeNs, size }) =>
+        `${dev}.${ino}:${mtimeNs}.${ctimeNs}.${size}`
+      ),
     );
+  },
+};
+
+/** The folders. */
+export const systemFolders: Folders = {
+  readLink: (path) => readlink(path).catch(() => undefined),
+  watch(path, onHint) {
+    try {
+      const watcher = watch(path, { persistent: false }, onHint);
+      // No such folder, no inotify instance left, no permission: Bun throws, Deno tells it later.
+      watcher.on("error", () => watcher.close());
+      return () => watcher.close();
+    } catch {
+      return () => {};
+    }
   },
 };
 

@@ -1,0 +1,22 @@
+// Owns what the pipeline of requests asks of the session whose they are, and tells it.
+import type { ConnectionId, SocketAddress } from "../runtime/runtime.ts";
+import type { ClientInput } from "./client_input.ts";
+
+/** The session whose requests they are. */
+export interface PipelineOwner {
+  readonly clientId: ConnectionId;
+  readonly client: SocketAddress;
+  readonly input: ClientInput;
+  /** The client has sent FIN. */
+  readonly clientEnded: boolean;
+  /** The answer is complete and handed over; `keepAlive` as the client was told. */
+  onAnswered(keepAlive: boolean): void;
+  /** The answer broke off: the client connection is to end so that it is seen. */
+  onAnswerCut(how: "close" | "reset"): void;
+  /** The body of the request in hand is wanted now. */
+  onBodyWanted(): void;
+  /** Both connections are the tunnel's from now on. */
+  onTunnelStart(): void;
+  /** The tunnel is over, and both connections with it. */
+  onTunnelEnd(): void;
+}
