@@ -176,4 +176,32 @@ behaviour("Connections", () => {
     await first.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
     expect((await first.readResponse()).status).toBe(200);
   });
+
+  test("a client past its own limit is told so and closed; another address is served, and itself when a place is free", async () => {
+    const args = ["--max-connections-per-client", "2"];
+    await using proxy = await startProxy({ rules: LOOPBACK_RULES, args, listen: ":0" });
+    await using origin = await Origin.start();
+    const open: RawConnection[] = [];
+    for (let count = 0; count < 2; count++) {
+      const client = await connectRaw(proxy);
+      await client.send(`CONNECT ${origin.authority} HTTP/1.1\r\n\r\n`);
+      expect((await client.readResponse("CONNECT")).status).toBe(200);
+      open.push(client);
+    }
+    await using refused = await connectRaw(proxy);
+    const response = await refused.readResponse();
+    expectRefusal(response, { status: 503, error: "connection_limit_reached" });
+    expect(response.value("retry-after")).toMatch(/^[1-9][0-9]*$/);
+    expect(response.body).toBe("2 connections of 127.0.0.1 are open already\n");
+    await expectClosed(refused);
+    const entry = await proxy.waitForAccess("the refusal", ({ status }) => status === 503);
+    expect([entry.decision, entry.error]).toEqual(["none", "connection_limit_reached"]);
+    await using other = await connectRaw({ host: "::1", port: proxy.port });
+    await other.send(`CONNECT ${origin.authority} HTTP/1.1\r\n\r\n`);
+    expect((await other.readResponse("CONNECT")).status).toBe(200);
+    open[0]?.reset();
+    await origin.connections[0]?.ended();
+    await within("a place for another connection", untilServed(proxy, origin));
+    for (const client of open) await client[Symbol.asyncDispose]();
+  });
 });
