@@ -1,6 +1,6 @@
 // Owns the process: finds the runtime, hands it to the command line, ends with its exit code. It alone exits.
 import process from "node:process";
-import { reportInternalError, runCommand } from "./cli/cli.ts";
+import { willProbablyServe } from "./cli/purpose.ts";
 import { detectRuntime } from "./runtime/detect.ts";
 
 // For an end that nobody saw coming, such as a loop with nothing left to wait for: never success.
@@ -12,6 +12,9 @@ void main();
 async function main(): Promise<void> {
   try {
     const runtime = await detectRuntime(new URL("./worker.ts", import.meta.url));
+    // It loads while the rest does: the proxy listens 5 ms earlier for it.
+    if ("prepare" in runtime.threads && willProbablyServe(runtime.process)) runtime.threads.prepare();
+    const { reportInternalError, runCommand } = await import("./cli/cli.ts");
     // One connection's fault must not end the others: it is told, and the proxy goes on.
     process.on("uncaughtException", (error) => reportInternalError(runtime.process, error));
     process.on("unhandledRejection", (reason) => reportInternalError(runtime.process, reason));

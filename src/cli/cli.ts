@@ -2,11 +2,12 @@
 import { formatQuotedText } from "../address/quoted_text.ts";
 import { UsageError } from "../errors.ts";
 import type { Process, Runtime } from "../runtime/runtime.ts";
-import { parseCommandLine, PROGRAM } from "./command_line.ts";
+import { PROGRAM, readCommandLine } from "./command_line.ts";
 import { COMMAND_SET } from "./commands.ts";
-import { findUnknownVariables, MODE_VARIABLE, ROUTER_MODE_VARIABLE } from "./environment.ts";
+import { findUnknownVariables } from "./environment.ts";
 import { CommandFailure } from "../errors.ts";
 import { OPTIONS } from "./options.ts";
+import { MODE_VARIABLE, namesNoCommand, ROUTER_MODE_VARIABLE } from "./purpose.ts";
 import { type Environment, readSettings } from "./settings.ts";
 import { runUnitTestMode, UNIT_TEST_MODE } from "./unit_test_mode.ts";
 
@@ -49,7 +50,7 @@ async function execute(runtime: Runtime): Promise<number> {
   const isBare = namesNoCommand(host.args);
   const mode = env[MODE_VARIABLE] ?? "";
   if (isBare && mode === UNIT_TEST_MODE) return await runUnitTestMode(host);
-  const line = parseCommandLine(isBare ? argsForRouterMode(host.args, env) : host.args, COMMAND_SET);
+  const line = await readCommandLine(isBare ? argsForRouterMode(host.args, env) : host.args, COMMAND_SET);
   if (line.kind === "text") {
     host.writeStdout(line.text);
     return 0;
@@ -60,13 +61,6 @@ async function execute(runtime: Runtime): Promise<number> {
     warnings.push(`Unknown value ${formatQuotedText(mode)} for ${MODE_VARIABLE}: the only one is '${UNIT_TEST_MODE}'`);
   }
   return await line.command.execute({ ...given, runtime, operands: line.operands, warnings });
-}
-
-/** Whether the environment is to say what the process is for: no command is named, and neither help nor version wanted. */
-function namesNoCommand(args: readonly string[]): boolean {
-  const [first] = args;
-  if (first === undefined) return true;
-  return first.startsWith("-") && !["-h", "--help", "-V", "--version"].includes(first);
 }
 
 /** In the original's pods the same variable tells the init container what to do. */

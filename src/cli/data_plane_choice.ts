@@ -46,6 +46,7 @@ export async function chooseDataPlanes(context: CommandContext, parts: PlanePart
   const news = new DataPlaneNews(parts.log, runtime.clock);
   const portable = (why: string): PlaneChoice => ({ why, make: () => makeLocal(context, parts, news) });
   if (settings.engine === "portable") {
+    if ("dismiss" in threads) threads.dismiss();
     warnOfWorkers(context, parts.log);
     return [portable("asked for")];
   }

@@ -2,15 +2,10 @@
 import { formatQuotedText } from "../address/quoted_text.ts";
 import { nearest } from "./nearest.ts";
 import { type Option, OPTIONS } from "./options.ts";
+import { MODE_VARIABLE } from "./purpose.ts";
 import type { Environment } from "./settings.ts";
 
 const PREFIX = "EGRESS_HTTP_PROXY_";
-
-/** Asks for one of the original program's own modes, see unit_test_mode.ts. */
-export const MODE_VARIABLE = "EGRESS_HTTP_PROXY_MODE";
-
-/** Says what the pod's container is for, as in the original's pods. */
-export const ROUTER_MODE_VARIABLE = "EGRESS_ROUTER_MODE";
 
 // What Kubernetes sets in every pod of a namespace for a Service whose name begins with egress-http-proxy.
 const SERVICE_VARIABLE =

@@ -159,6 +159,10 @@ export interface ThreadEvents {
 
 /** Threads that each run one loop on the operating system's sockets. */
 export interface Threads {
+  /** Starts loading one thread's program, for the first `spawn` to take: that takes longer than to read a command line. */
+  prepare(): void;
+  /** Ends the thread that was prepared and not taken, if there is one. */
+  dismiss(): void;
   /** Starts a thread; `start` is a plain value that its program begins with. */
   spawn(start: unknown, events: ThreadEvents): ThreadHandle;
 }

@@ -1,6 +1,8 @@
 // The command line: which command is meant, its flags and operands, help of every command, and what is refused.
 import { describe, expect, test } from "bun:test";
-import { type CommandLine, parseCommandLine, VERSION } from "../../src/cli/command_line.ts";
+import fc from "fast-check";
+import { type CommandLine, readCommandLine, VERSION } from "../../src/cli/command_line.ts";
+import { parseCommandLine } from "../../src/cli/command_parser.ts";
 import { COMMAND_SET } from "../../src/cli/commands.ts";
 import { optionsOf } from "../../src/cli/options.ts";
 import { UsageError } from "../../src/errors.ts";
@@ -130,6 +132,41 @@ describe("parseCommandLine()", () => {
       expect(parsed(...args)).toBe(`egress-http-proxy ${VERSION}\n`);
     });
   }
+});
+
+describe("readCommandLine()", () => {
+  /** What a reading comes to, in one form for both. */
+  async function outcome(read: () => CommandLine | Promise<CommandLine>): Promise<unknown> {
+    try {
+      const line = await read();
+      return line.kind === "text"
+        ? line
+        : { ...line, command: line.command.name, flags: Object.fromEntries(line.flags) };
+    } catch (error) {
+      return error instanceof UsageError ? error.lines : error;
+    }
+  }
+
+  test("says of plain and odd lines alike what the parser says", async () => {
+    const flags = [...new Set(COMMAND_SET.commands.flatMap(({ name }) => optionsOf(name).map(([, { flag }]) => flag)))];
+    const value = fc.constantFrom(":1", "", "on", "off", "-1", "--", "-", "a=b", "10.0.0.1", "a.example\n*");
+    const flag = fc.constantFrom(...flags, "--listen", "--report-only", "--resolver", "--json", "--help", "-h", "-x");
+    const word = fc.oneof(
+      { weight: 4, arbitrary: flag },
+      { weight: 3, arbitrary: value },
+      { weight: 2, arbitrary: fc.tuple(flag, value).map((parts) => parts.join("=")) },
+    );
+    const names = fc.constantFrom(...COMMAND_SET.commands.map(({ name }) => [name]), [], ["help"], ["nonsense"]);
+    const lines = fc.tuple(names, fc.array(word, { maxLength: 5 })).map(([name, words]) => [...name, ...words]);
+    await fc.assert(
+      fc.asyncProperty(lines, async (args) => {
+        expect(await outcome(() => readCommandLine(args, COMMAND_SET))).toEqual(
+          await outcome(() => parseCommandLine(args, COMMAND_SET)),
+        );
+      }),
+      { numRuns: 1_000 },
+    );
+  });
 });
 
 describe("help", () => {

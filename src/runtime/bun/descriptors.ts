@@ -1,10 +1,9 @@
 // Owns the few calls on descriptors that Bun's own sockets lack (1.4.5): a dial that can be given up and that says why it
 // failed, and a listener that can rest. Knows nothing of the engine, which can do without.
 import process from "node:process";
-import { getSystemErrorName } from "node:util";
 import type { IpAddress } from "../../address/ip_address.ts";
 import { openLibc } from "../posix/libc.ts";
-import { Sockets } from "../posix/sockets.ts";
+import { errnoName, Sockets } from "../posix/sockets.ts";
 import { bunFfi } from "./ffi.ts";
 
 const F_DUPFD_CLOEXEC = 1030;
@@ -33,11 +32,11 @@ export function openDescriptors(): Descriptors | undefined {
   return {
     startDial(address, port) {
       const fd = sockets.open(address);
-      if (fd < 0) return { errorCode: getSystemErrorName(fd) };
+      if (fd < 0) return { errorCode: errnoName(-fd) };
       const result = sockets.connect(fd, address, port);
       if (result === 0) return { fd };
       libc.close(fd);
-      return { errorCode: getSystemErrorName(result) };
+      return { errorCode: errnoName(-result) };
     },
     duplicate(fd) {
       const copy = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);

@@ -1,5 +1,5 @@
 // Owns what Bun gives the program. Knows nothing of what the program does with it.
-import { write } from "node:fs";
+import { builtin } from "../node/builtin.ts";
 import { systemClock } from "../node/clock.ts";
 import { systemDns } from "../node/dns_transport.ts";
 import { readFileLimit } from "../node/file_limit.ts";
@@ -39,7 +39,7 @@ export function createBunRuntime(threadProgram: URL): Runtime {
 /** Writes in Bun's thread pool, where a slow reader blocks nobody. */
 function writeDescriptor(fd: number, bytes: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
-    write(fd, bytes, 0, bytes.length, null, (error, count) => {
+    builtin("node:fs").write(fd, bytes, 0, bytes.length, null, (error, count) => {
       if (error) reject(error);
       else resolve(count);
     });

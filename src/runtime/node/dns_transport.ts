@@ -1,8 +1,7 @@
 // Owns how packets go to a name server and come back. Knows nothing of what is in them but the length before a TCP message.
-import { createSocket } from "node:dgram";
-import { Socket } from "node:net";
 import { formatSocketAddress, IpAddress } from "../../address/ip_address.ts";
 import type { DnsTransport, SocketAddress } from "../runtime.ts";
+import { builtin } from "./builtin.ts";
 
 /** Packets by node:dgram and node:net. */
 export const systemDns: DnsTransport = { exchangeUdp, exchangeTcp };
@@ -19,7 +18,7 @@ function exchangeUdp(
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const socket = createSocket(server.address.family === 4 ? "udp4" : "udp6");
+    const socket = builtin("node:dgram").createSocket(server.address.family === 4 ? "udp4" : "udp6");
     const onAbort = () => settle(() => reject(signal.reason));
     signal.addEventListener("abort", onAbort, { once: true });
     let isSettled = false;
@@ -65,7 +64,7 @@ function exchangeUdp(
 function exchangeTcp(server: SocketAddress, query: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const socket = new Socket();
+    const socket = new (builtin("node:net").Socket)();
     const onAbort = () => settle(() => reject(signal.reason));
     signal.addEventListener("abort", onAbort, { once: true });
     let received = new Uint8Array(0);

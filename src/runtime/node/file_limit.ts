@@ -1,11 +1,11 @@
 // Owns how the limit of open files is learnt: from the kernel's table, since neither runtime has getrlimit.
-import { readFileSync } from "node:fs";
+import { builtin } from "./builtin.ts";
 
 /** The soft limit of open files of this process, or undefined where it is unknown or unlimited. */
 export function readFileLimit(): number | undefined {
   let text: string;
   try {
-    text = readFileSync("/proc/self/limits", "latin1");
+    text = builtin("node:fs").readFileSync("/proc/self/limits", "latin1");
   } catch {
     return undefined; // Not Linux, no /proc, or not permitted to read it.
   }

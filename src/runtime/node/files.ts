@@ -1,16 +1,15 @@
 // Owns how files are read, and heard of.
-import { watch } from "node:fs";
-import { readFile, readlink, stat } from "node:fs/promises";
 import type { Files, Folders } from "../runtime.ts";
+import { builtin } from "./builtin.ts";
 import { systemErrorCode } from "./system_error.ts";
 
 /** The file system. */
 export const systemFiles: Files = {
-  readText: (path) => unlessMissing(readFile(path, "utf8")),
+  readText: (path) => unlessMissing(builtin("node:fs").promises.readFile(path, "utf8")),
   stamp(path) {
     return unlessMissing(
       // The time of the change too: a copied or set time of modification can be the old one.
-      stat(path, { bigint: true }).then(({ dev, ino, mtimeNs, ctimeNs, size }) =>
+      builtin("node:fs").promises.stat(path, { bigint: true }).then(({ dev, ino, mtimeNs, ctimeNs, size }) =>
         `${dev}.${ino}:${mtimeNs}.${ctimeNs}.${size}`
       ),
     );
@@ -19,10 +18,10 @@ export const systemFiles: Files = {
 
 /** The folders. */
 export const systemFolders: Folders = {
-  readLink: (path) => readlink(path).catch(() => undefined),
+  readLink: (path) => builtin("node:fs").promises.readlink(path).catch(() => undefined),
   watch(path, onHint) {
     try {
-      const watcher = watch(path, { persistent: false }, onHint);
+      const watcher = builtin("node:fs").watch(path, { persistent: false }, onHint);
       // No such folder, no inotify instance left, no permission: Bun throws, Deno tells it later.
       watcher.on("error", () => watcher.close());
       return () => watcher.close();

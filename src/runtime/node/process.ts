@@ -1,12 +1,14 @@
 // Owns the process around the program, by the node: modules that both runtimes have.
-import { isatty } from "node:tty";
 import process from "node:process";
 import type { Process } from "../runtime.ts";
+import { builtin } from "./builtin.ts";
 import { readFileLimit } from "./file_limit.ts";
 import { localAddresses } from "./interfaces.ts";
 import { Output, type WriteSome } from "./output.ts";
 
 const STDOUT_FD = 1;
+/** Linux's number of /dev/null. */
+const NULL_DEVICE = 0x103;
 
 /** What each runtime has its own way to. */
 export interface ProcessParts {
@@ -23,7 +25,9 @@ export function createProcess({ args, writeStdout, writeStderr }: ProcessParts):
   return {
     args,
     env: { ...process.env },
-    stdoutIsTerminal: isatty(STDOUT_FD),
+    get stdoutIsTerminal() {
+      return isTerminal(STDOUT_FD);
+    },
     writeStdout: (text) => stdout.write(text),
     writeStderr(text) {
       stderr.write(text);
@@ -38,6 +42,16 @@ export function createProcess({ args, writeStdout, writeStderr }: ProcessParts):
     localAddresses,
     fileLimit: () => Promise.resolve(readFileLimit()),
   };
+}
+
+/** Whether a descriptor is a terminal. What a proxy mostly has there, a pipe, a file or /dev/null, is known for what it is without node:tty. */
+function isTerminal(fd: number): boolean {
+  try {
+    const file = builtin("node:fs").fstatSync(fd);
+    return file.isCharacterDevice() && file.rdev !== NULL_DEVICE && builtin("node:tty").isatty(fd);
+  } catch {
+    return false; // It is closed.
+  }
 }
 
 async function readStdin(): Promise<string> {

@@ -40,6 +40,15 @@ export function openLibc(ffi: Ffi): Libc | undefined {
   return ffi.open(LIBRARY_NAMES, SIGNATURES);
 }
 
+/** Binds a few of libc's functions alone: each costs a start 0.05 ms. Undefined where there are none to call. */
+export function openLibcPart<Name extends keyof Libc>(
+  ffi: Ffi,
+  ...names: readonly Name[]
+): Pick<Libc, Name> | undefined {
+  const part = Object.fromEntries(names.map((name) => [name, SIGNATURES[name]]));
+  return ffi.open(LIBRARY_NAMES, part) as Pick<Libc, Name> | undefined;
+}
+
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;

@@ -1,7 +1,7 @@
 // Owns socket calls as the engine wants them: addresses as values, errno as a result. Knows no connection and no event.
-import { getSystemErrorName } from "node:util";
 import { IpAddress } from "../../address/ip_address.ts";
 import type { Ffi, NativeMemory } from "../ffi.ts";
+import { builtin } from "../node/builtin.ts";
 import type { SocketAddress } from "../runtime.ts";
 import * as C from "./libc.ts";
 import type { Libc } from "./libc.ts";
@@ -144,7 +144,7 @@ export class Sockets {
 
 /** The name of an errno ("ECONNREFUSED"). */
 export function errnoName(errno: number): string {
-  return getSystemErrorName(-errno);
+  return builtin("node:util").getSystemErrorName(-errno);
 }
 
 function familyOf(address: IpAddress): number {

@@ -1,11 +1,11 @@
 // Owns a thread of the data plane from within: takes the greeting, runs the loop, and leaves nothing open when it dies.
-import { receiveMessageOnPort } from "node:worker_threads";
 import type { Ffi } from "../ffi.ts";
+import { builtin } from "../node/builtin.ts";
 import { systemClock } from "../node/clock.ts";
 import { localAddresses } from "../node/interfaces.ts";
 import type { ThreadSide } from "../runtime.ts";
 import { PosixEngine } from "./engine.ts";
-import { openLibc } from "./libc.ts";
+import { type Libc, openLibc } from "./libc.ts";
 import { THREAD_UP, type ThreadDeath, type ThreadGreeting } from "./threads.ts";
 
 /** The program of a thread. */
@@ -25,14 +25,21 @@ const scope = globalThis as unknown as WorkerScope;
 
 /** Waits for the greeting and then runs `makeMain`'s program for the rest of the thread's life, blocking it. */
 export function runThread(ffi: Ffi, makeMain: (side: ThreadSide, start: unknown) => ThreadMain): void {
+  const libc = openLibc(ffi);
   scope.onmessage = ({ data }) => {
     scope.onmessage = null;
-    void run(ffi, data, makeMain).catch((error: unknown) => {
+    void run(ffi, libc, data, makeMain).catch((error: unknown) => {
       const death: ThreadDeath = { died: error instanceof Error ? error.stack ?? error.message : String(error) };
       scope.postMessage(death);
     });
   };
   scope.postMessage(THREAD_UP);
+}
+
+/** Takes the next message, if there is one, without going back to an event loop. Both runtimes take the web's port for node's own. */
+function receiveMessage(port: MessagePort): { readonly message: unknown } | undefined {
+  const { receiveMessageOnPort } = builtin("node:worker_threads");
+  return receiveMessageOnPort(port as unknown as Parameters<typeof receiveMessageOnPort>[0]);
 }
 
 /** Collects garbage where the runtime has a way to be asked (Bun has). */
@@ -42,10 +49,10 @@ function collectGarbage(): void {
 
 async function run(
   ffi: Ffi,
+  libc: Libc | undefined,
   { port, signal, epollEventBytes, start }: ThreadGreeting,
   makeMain: (side: ThreadSide, start: unknown) => ThreadMain,
 ): Promise<void> {
-  const libc = openLibc(ffi);
   if (libc === undefined) throw new Error("libc cannot be called from a thread");
   const engines: PosixEngine[] = [];
   const side: ThreadSide = {
@@ -70,9 +77,7 @@ async function run(
   const [engine] = engines;
   if (engine === undefined) throw new Error("the thread's program made no engine");
   engine.watchSignal(signal, () => {
-    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-      main.onMessage(next.message);
-    }
+    for (let next = receiveMessage(port); next !== undefined; next = receiveMessage(port)) main.onMessage(next.message);
   });
   try {
     engine.run();

@@ -1,8 +1,7 @@
 // Owns the threads of the data plane from the outside: a worker each, a port to it, and an eventfd that wakes its loop.
-import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { Ffi, NativeMemory } from "../ffi.ts";
 import type { ThreadEvents, ThreadHandle, Threads } from "../runtime.ts";
-import { EFD_FLAGS, type Libc, openLibc } from "./libc.ts";
+import { EFD_FLAGS, type Libc, openLibcPart } from "./libc.ts";
 
 /** What a worker is started with: the first message to it. */
 export interface ThreadGreeting {
@@ -29,7 +28,7 @@ export function openThreads(
   program: URL,
 ): Threads | { unavailable: string } {
   if (platform !== "linux") return { unavailable: `it needs Linux, and this is ${platform}` };
-  const libc = openLibc(ffi);
+  const libc = openLibcPart(ffi, "epoll_create1", "close", "eventfd", "write");
   if (libc === undefined) return { unavailable: "libc cannot be called from here" };
   const epoll = libc.epoll_create1(0);
   if (epoll < 0) return { unavailable: "epoll is refused" };
@@ -37,13 +36,24 @@ export function openThreads(
   return new PosixThreads(ffi, libc, architecture === "x64" || architecture === "x86_64" ? 12 : 16, program);
 }
 
+/** What the main thread needs of libc. */
+type ThreadCalls = Pick<Libc, "eventfd" | "write">;
+
+/** A worker that nobody listens to yet. */
+interface Prepared {
+  readonly worker: Worker;
+  /** Its first word, or the error that it died of. */
+  heard: MessageEvent<unknown> | ErrorEvent | undefined;
+}
+
 class PosixThreads implements Threads {
-  readonly #libc: Libc;
+  readonly #libc: ThreadCalls;
   readonly #epollEventBytes: 12 | 16;
   readonly #program: URL;
   readonly #one: NativeMemory;
+  #prepared: Prepared | undefined;
 
-  constructor(ffi: Ffi, libc: Libc, epollEventBytes: 12 | 16, program: URL) {
+  constructor(ffi: Ffi, libc: ThreadCalls, epollEventBytes: 12 | 16, program: URL) {
     this.#libc = libc;
     this.#epollEventBytes = epollEventBytes;
     this.#program = program;
@@ -51,10 +61,27 @@ class PosixThreads implements Threads {
     this.#one.bytes[0] = 1;
   }
 
+  prepare(): void {
+    const prepared: Prepared = { worker: new Worker(this.#program.href, { type: "module" }), heard: undefined };
+    prepared.worker.onmessage = (event: MessageEvent<unknown>) => prepared.heard ??= event;
+    prepared.worker.onerror = (event) => {
+      event.preventDefault?.();
+      prepared.heard = event;
+    };
+    this.#prepared = prepared;
+  }
+
+  dismiss(): void {
+    this.#prepared?.worker.terminate();
+    this.#prepared = undefined;
+  }
+
   spawn(start: unknown, events: ThreadEvents): ThreadHandle {
     const signal = this.#libc.eventfd(0, EFD_FLAGS);
     const { port1, port2 } = new MessageChannel();
-    const worker = new Worker(this.#program.href, { type: "module" });
+    if (this.#prepared === undefined) this.prepare();
+    const { worker, heard } = this.#prepared as Prepared;
+    this.#prepared = undefined;
     let ended = false;
     const end = (reason: string): void => {
       if (ended) return;
@@ -64,16 +91,18 @@ class PosixThreads implements Threads {
       events.onEnd(reason);
     };
     const greeting: ThreadGreeting = { port: port2, signal, epollEventBytes: this.#epollEventBytes, start };
-    worker.onmessage = ({ data }: MessageEvent<unknown>) => {
-      // Both runtimes take node's port as a transferable, which the web's types do not know of.
-      if (data === THREAD_UP) worker.postMessage(greeting, [port2 as unknown as ArrayBuffer]);
+    const onMessage = ({ data }: MessageEvent<unknown>): void => {
+      if (data === THREAD_UP) worker.postMessage(greeting, [port2]);
       else if (isDeath(data)) end(data.died);
       else if (!ended) events.onMessage(data);
     };
+    worker.onmessage = onMessage;
     worker.onerror = (event) => {
       event.preventDefault?.();
       end(event.message);
     };
+    // Not at once: who spawns has no handle yet.
+    if (heard !== undefined) queueMicrotask(() => "data" in heard ? onMessage(heard) : end(heard.message));
     return {
       post: (message) => {
         if (ended) return;
