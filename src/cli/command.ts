@@ -16,8 +16,8 @@ export interface Command {
   readonly name: CommandName;
   /** One sentence for help. */
   readonly summary: string;
-  /** The operands, where it takes any: at least one. */
-  readonly operands?: { readonly name: string; readonly help: string };
+  /** The operands, where it takes any: at least one, unless they are optional. */
+  readonly operands?: { readonly name: string; readonly help: string; readonly optional?: boolean };
   /** Further help, below the options. */
   readonly notes?: string;
   /** Does the work and resolves to the exit code. Throws UsageError for exit code 2. */

@@ -82,7 +82,7 @@ function rootParser(set: CommandSet): Commander {
 
 function commandParser(command: Command, title = `${PROGRAM} ${command.name}`): Commander {
   const parser = new Commander(title)
-    .usage(command.operands === undefined ? "[flags]" : `[flags] ${command.operands.name}...`)
+    .usage(formatUsage(command))
     .description(command.summary)
     .helpOption("-h, --help", "Show this help")
     .helpCommand(false)
@@ -90,10 +90,18 @@ function commandParser(command: Command, title = `${PROGRAM} ${command.name}`): 
     .allowExcessArguments(true)
     .configureHelp(HELP_STYLE)
     .exitOverride();
-  if (command.operands !== undefined) parser.argument(`<${command.operands.name}...>`, command.operands.help);
+  if (command.operands !== undefined) {
+    const { name, help, optional } = command.operands;
+    parser.argument(optional ? `[${name}...]` : `<${name}...>`, help);
+  }
   for (const [, option] of optionsOf(command.name)) parser.addOption(commanderOption(option));
   if (command.notes !== undefined) parser.addHelpText("after", `\n${command.notes}`);
   return parser;
+}
+
+function formatUsage({ operands }: Command): string {
+  if (operands === undefined) return "[flags]";
+  return operands.optional ? `[flags] [${operands.name}...]` : `[flags] ${operands.name}...`;
 }
 
 function commanderOption(option: Option<unknown>): CommanderOption {

@@ -5,10 +5,11 @@ import { EXPLAIN } from "./explain.ts";
 import { MANIFEST } from "./manifest.ts";
 import { RUN } from "./run.ts";
 import { SETUP_NETWORK } from "./setup_network.ts";
+import { SUGGEST } from "./suggest.ts";
 
 /** Every command, in the order of help. */
 export const COMMAND_SET: CommandSet = {
-  commands: [RUN, CHECK, EXPLAIN, MANIFEST, SETUP_NETWORK],
+  commands: [RUN, CHECK, EXPLAIN, MANIFEST, SETUP_NETWORK, SUGGEST],
   fallback: RUN,
-  missing: ["healthcheck", "suggest"],
+  missing: ["healthcheck"],
 };

@@ -243,6 +243,15 @@ export const OPTIONS = {
     help: "Say what would be done, and do nothing",
     commands: ["setup-network"],
   }),
+  wildcardFrom: option<number>({
+    flag: "--wildcard-from",
+    variable: undefined,
+    kind: wholeNumber(0, 1_000_000),
+    fallback: 0,
+    fallbackText: "0, never",
+    help: "How many names of a zone become one wildcard, which opens every other name of it too",
+    commands: ["suggest"],
+  }),
   ...MANIFEST_OPTIONS,
 } as const;
 

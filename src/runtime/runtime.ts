@@ -124,6 +124,12 @@ export interface Folders {
   watch(path: string, onHint: () => void): () => void;
 }
 
+/** Long inputs, a part at a time. What fails is thrown by the iteration, with the system's reason. */
+export interface Inputs {
+  readFile(path: string): AsyncIterable<Uint8Array>;
+  readStdin(): AsyncIterable<Uint8Array>;
+}
+
 /** The process around the program. */
 export interface Process {
   readonly args: readonly string[];
@@ -206,6 +212,7 @@ export interface Runtime {
   readonly dns: DnsTransport;
   readonly files: Files;
   readonly folders: Folders;
+  readonly inputs: Inputs;
   readonly process: Process;
   /** Threads on the operating system's sockets, or why there are none here. */
   readonly threads: Threads | { readonly unavailable: string };

@@ -19,8 +19,10 @@ export const ROOMS: Readonly<
   },
   router: { rooms: ["address", "errors", "limits", "contract"], packages: [] },
   manifest: { rooms: ["address"], packages: ["yaml"] },
+  suggest: { rooms: ["address", "errors"], packages: ["tldts"] },
   cli: {
     rooms: [
+      "suggest",
       "address",
       "policy",
       "dns",

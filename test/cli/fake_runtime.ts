@@ -11,6 +11,7 @@ export interface FakeOptions {
   readonly files?: Record<string, string | Error>;
   readonly stdoutIsTerminal?: boolean;
   readonly fileLimit?: number;
+  readonly stdin?: string;
   readonly network?: Runtime["network"];
 }
 
@@ -53,6 +54,16 @@ export class FakeRuntime {
         stamp: (path) => Promise.resolve(path in this.files ? "1" : undefined),
       },
       folders: { readLink: () => Promise.resolve(undefined), watch: () => () => {} },
+      inputs: {
+        readFile: async function* (this: void, path: string) {
+          const text = options.files?.[path];
+          if (typeof text !== "string") throw text ?? new Error("ENOENT");
+          yield new TextEncoder().encode(text);
+        },
+        readStdin: async function* () {
+          yield new TextEncoder().encode(options.stdin ?? "");
+        },
+      },
       threads: { unavailable: "there is no machine below" },
       network: options.network ?? { unavailable: "there is no machine below" },
       process: {

@@ -106,6 +106,13 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     variable: ["0", 0],
     bad: ["-1", "it is not a whole number; expected a whole number from 0 to 10000000"],
   },
+  wildcardFrom: {
+    command: "suggest",
+    fallback: 0,
+    flag: ["2", 2],
+    variable: ["", 0],
+    bad: ["x", "it is not a whole number; expected a whole number from 0 to 1000000"],
+  },
   logFormat: {
     command: "run",
     fallback: undefined,

@@ -4,6 +4,7 @@ import { systemClock } from "../node/clock.ts";
 import { systemDns } from "../node/dns_transport.ts";
 import { readFileLimit } from "../node/file_limit.ts";
 import { systemFiles, systemFolders } from "../node/files.ts";
+import { systemInputs } from "../node/inputs.ts";
 import { createProcess } from "../node/process.ts";
 import type { CreateEngine, Runtime } from "../runtime.ts";
 import { systemNetwork } from "../posix/network_sockets.ts";
@@ -26,6 +27,7 @@ export function createBunRuntime(threadProgram: URL): Runtime {
     dns: systemDns,
     files: systemFiles,
     folders: systemFolders,
+    inputs: systemInputs,
     process: createProcess({
       args: process.argv.slice(2), // In a compiled executable too, where Bun makes up the first two.
       writeStdout: (bytes) => writeDescriptor(1, bytes),

@@ -9,6 +9,7 @@ import { systemClock } from "../node/clock.ts";
 import { systemDns } from "../node/dns_transport.ts";
 import { readFileLimit } from "../node/file_limit.ts";
 import { systemFiles, systemFolders } from "../node/files.ts";
+import { systemInputs } from "../node/inputs.ts";
 import type { WriteSome } from "../node/output.ts";
 import { createProcess } from "../node/process.ts";
 import { systemNetwork } from "../posix/network_sockets.ts";
@@ -36,6 +37,7 @@ export function createDenoRuntime(threadProgram: URL): Runtime {
     dns: systemDns,
     files: systemFiles,
     folders: systemFolders,
+    inputs: systemInputs,
     process: createProcess({
       args: Deno.args,
       // Not node:fs: its write() to a full pipe blocks the loop (2.9).
