@@ -118,21 +118,20 @@ export class RuleReloader implements FileWatchOwner {
     const before = store.current;
     const isSame = text === this.#text;
     const policy = isSame ? before : await finishInSlices(Policy.compileInSteps(parsed.rules));
-    const changes = policy.digest === before.digest
-      ? []
-      : await finishInSlices(diffRulesInSteps(before.rules, policy.rules));
+    const digest = await finishInSlices(policy.prepareDigest());
+    const changes = digest === before.digest ? [] : await finishInSlices(diffRulesInSteps(before.rules, policy.rules));
     this.#text = text;
     this.#refusedText = undefined;
     status.refused = undefined;
     if (!isSame) {
       store.replace(policy);
-      status.inForce = { digest: policy.digest, ruleCount: policy.rules.length, epochMs: clock.epochMs() };
+      status.inForce = { digest, ruleCount: policy.rules.length, epochMs: clock.epochMs() };
     }
     status.note(isSame ? "unchanged" : "applied", clock.epochMs(), clock.nowMs() - startMs);
     log.info("rules reloaded", {
       file: source.kind === "file" ? source.path : undefined,
       rules: policy.rules.length,
-      digest: policy.digest,
+      digest,
       changed: changes.length > 0,
       added: countOf(changes, "added"),
       removed: countOf(changes, "removed"),

@@ -40,11 +40,14 @@ export function* diffRulesInSteps(before: readonly Rule[], after: readonly Rule[
     if (was === undefined) changes.push({ kind: "added", rule, was: undefined });
     else kept.push({ rule, was });
   }
+  yield;
   const stays = longestRise(kept.map(({ was }) => was));
+  yield;
   kept.forEach(({ rule, was }, at) => {
     if (stays[at] !== 1) changes.push({ kind: "moved", rule, was: before[was] });
   });
   changes.sort((one, other) => one.rule.number - other.rule.number);
+  yield;
   const gone = [...oldPlaces.values()].flat().sort((one, other) => one - other);
   for (const at of gone) changes.push({ kind: "removed", rule: before[at]!, was: undefined });
   return changes;

@@ -2,7 +2,7 @@
 // for a hundred thousand. Knows nothing of verdicts.
 import type { IpAddress } from "../address/ip_address.ts";
 import { embeddedIpv4 } from "../address/special_range.ts";
-import { digestRules } from "./digest.ts";
+import { digestRules, digestRulesInSteps } from "./digest.ts";
 import { type NameMatch, NameTable, NO_RULE } from "./name_table.ts";
 import { type PrefixColumns, RangeTable, wordAt } from "./range_table.ts";
 import { findReach, type Reach } from "./reach.ts";
@@ -69,6 +69,12 @@ export class Policy {
   /** "fnv1a64:" and 16 hexadecimal digits over the rules' normal form: tells rule lists apart, proves nothing. Made when first asked for. */
   get digest(): string {
     this.#digest ??= digestRules(this.rules);
+    return this.#digest;
+  }
+
+  /** Makes the digest in steps, where it is not there yet. */
+  *prepareDigest(): Generator<void, string> {
+    this.#digest ??= yield* digestRulesInSteps(this.rules);
     return this.#digest;
   }
 
