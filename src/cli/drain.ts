@@ -1,5 +1,7 @@
 // Owns the orderly end: what is waited for, how long, and what is cut. Reads no signal itself.
-import type { DataPlane } from "../plane/data_plane.ts";
+import type { CutReport, DataPlane } from "../plane/data_plane.ts";
+
+const NOTHING: CutReport = { requests: 0, tunnels: 0, untold: 0 };
 
 /** The longest time of setTimeout(); a longer one would end at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -18,8 +20,7 @@ export interface DrainSettings {
 /** How the end went. */
 export interface DrainReport {
   readonly ended: "drained" | "drain timeout" | "second signal";
-  /** Requests and tunnels that were cut in the middle. */
-  readonly cut: number;
+  readonly cut: CutReport;
 }
 
 /** Ends a proxy: accepts for the delay, then waits for what is open, then cuts. `hurry` skips every wait. */
@@ -38,7 +39,7 @@ export async function drainProxy(
       ? await raceWithTimer(settings.drainTimeoutMs, "drain timeout", contestants)
       : await Promise.race(contestants);
   }
-  return { ended, cut: proxy.openConnections > 0 ? await proxy.cut() : 0 };
+  return { ended, cut: proxy.openConnections > 0 ? await proxy.cut() : NOTHING };
 }
 
 async function raceWithTimer<T, U>(timeMs: number, atTimeout: U, contestants: readonly Promise<T>[]): Promise<T | U> {

@@ -114,7 +114,14 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
   const reason = await stop.first;
   log.info("stopping", { reason, open_connections: started.plane.openConnections });
   const { ended, cut } = await drainProxy(started.plane, settings, stop.second);
-  log.info("stopped", { reason, ended, cut });
+  log.info("stopped", {
+    reason,
+    ended,
+    cut: cut.requests + cut.tunnels + cut.untold,
+    cut_requests: cut.requests || undefined,
+    cut_tunnels: cut.tunnels || undefined,
+    cut_untold: cut.untold || undefined,
+  });
 }
 
 /** Watches the file that the rules come from, where they come from one. */

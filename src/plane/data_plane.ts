@@ -1,7 +1,14 @@
 // Owns what the control plane may ask of the data plane, whether that runs in this thread or in others.
 import type { IpAddress } from "../address/ip_address.ts";
 import type { Answer } from "../dns/answer.ts";
+import type { CutCounts } from "../proxy/server.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
+
+/** What was cut. */
+export interface CutReport extends CutCounts {
+  /** Connections of threads that did not say what became of them: the end of the process cuts them. */
+  readonly untold: number;
+}
 
 /** The running proxy, as the control plane sees it. */
 export interface DataPlane {
@@ -19,6 +26,6 @@ export interface DataPlane {
   stopAccepting(): void;
   /** Resolves when nothing is open any more. To be called after `stopAccepting`. */
   whenEmpty(): Promise<void>;
-  /** Cuts what is open; resolves to how many requests and tunnels were in the middle of something. */
-  cut(): Promise<number>;
+  /** Cuts what is open; resolves to what was in the middle of something, and soon, whatever state a thread is in. */
+  cut(): Promise<CutReport>;
 }

@@ -6,7 +6,7 @@ import { Policy } from "../policy/policy.ts";
 import { PolicyStore } from "../policy/store.ts";
 import { type ProxyParts, ProxyServer } from "../proxy/server.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
-import type { DataPlane } from "./data_plane.ts";
+import type { CutReport, DataPlane } from "./data_plane.ts";
 import { RuleSwap } from "./rule_swap.ts";
 
 /** One proxy in this thread. */
@@ -55,7 +55,7 @@ export class LocalDataPlane implements DataPlane {
     return new Promise((resolve) => this.#server.onEmpty(resolve));
   }
 
-  cut(): Promise<number> {
-    return Promise.resolve(this.#server.cut());
+  cut(): Promise<CutReport> {
+    return Promise.resolve({ ...this.#server.cut(), untold: 0 });
   }
 }

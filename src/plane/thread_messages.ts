@@ -3,6 +3,7 @@ import { IpAddress } from "../address/ip_address.ts";
 import type { Answer } from "../dns/answer.ts";
 import type { AccessLogMode } from "../observe/access_log.ts";
 import type { LogFormat } from "../observe/log_line.ts";
+import type { CutCounts } from "../proxy/server.ts";
 import type { RevokedCounts } from "../proxy/revocation.ts";
 import type { ProxySettings } from "../proxy/settings.ts";
 
@@ -41,7 +42,7 @@ export type FromThread =
   | { readonly kind: "accept-limit" }
   | { readonly kind: "revoked"; readonly counts: RevokedCounts }
   | { readonly kind: "empty" }
-  | { readonly kind: "cut"; readonly count: number };
+  | { readonly kind: "cut"; readonly counts: CutCounts };
 
 /** An answer with its addresses as text, since a class does not survive the copy. */
 export type PlainAnswer =

@@ -72,9 +72,9 @@ export class ThreadProgram implements NameResolver {
         });
         return this.#server.stopAccepting();
       case "cut": {
-        const count = this.#server.cut();
+        const counts = this.#server.cut();
         this.#batch.flush();
-        return this.#post({ kind: "cut", count });
+        return this.#post({ kind: "cut", counts });
       }
     }
   }

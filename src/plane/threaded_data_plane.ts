@@ -4,8 +4,9 @@ import type { Answer, NameResolver } from "../dns/answer.ts";
 import { CommandFailure } from "../errors.ts";
 import type { SocketAddress, ThreadHandle, Threads } from "../runtime/runtime.ts";
 import { ConnectionBudget, makeBudgetMemory } from "../proxy/connection_budget.ts";
+import type { CutCounts } from "../proxy/server.ts";
 import type { RevokedCounts } from "../proxy/revocation.ts";
-import type { DataPlane } from "./data_plane.ts";
+import type { CutReport, DataPlane } from "./data_plane.ts";
 import { type FromThread, type ThreadStart, toPlainAnswer, type ToThread } from "./thread_messages.ts";
 
 /** Tokens of a thread are told from another's by their part of the number: 2^20 threads, 2^32 look-ups each. */
@@ -13,6 +14,9 @@ const TOKENS_PER_THREAD = 2 ** 32;
 
 /** A thread that died is replaced after this time, so that one that dies at once does not spin. */
 const REPLACE_DELAY_MS = 500;
+
+/** A thread that has not cut its connections after this time hangs, and is left to the end of the process. */
+const CUT_MS = 2_000;
 
 /** No thread could be started, for a reason that lies in the threads and not in what they were asked for. */
 export class ThreadStartError extends Error {
@@ -37,7 +41,7 @@ interface Worker {
   handle: ThreadHandle | undefined;
   onStarted: ((message: FromThread | ThreadStartError) => void) | undefined;
   onEmpty: (() => void) | undefined;
-  onCut: ((count: number) => void) | undefined;
+  onCut: ((counts: CutCounts) => void) | undefined;
 }
 
 /** A proxy of several threads, each with its own listener on the one port (SO_REUSEPORT). */
@@ -100,10 +104,28 @@ export class ThreadedDataPlane implements DataPlane {
     await Promise.all(this.#living().map((worker) => new Promise<void>((resolve) => worker.onEmpty = resolve)));
   }
 
-  async cut(): Promise<number> {
-    const counts = this.#living().map((worker) => new Promise<number>((resolve) => worker.onCut = resolve));
+  async cut(): Promise<CutReport> {
+    const total = { requests: 0, tunnels: 0, untold: 0 };
+    const answers = this.#living().map((worker) => this.#cutOne(worker));
     this.#post({ kind: "cut" });
-    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    for (const { requests, tunnels, untold } of await Promise.all(answers)) {
+      total.requests += requests;
+      total.tunnels += tunnels;
+      total.untold += untold;
+    }
+    return total;
+  }
+
+  /** Waits for a thread's word, but not for one that hangs. */
+  #cutOne(worker: Worker): Promise<CutReport> {
+    return new Promise((resolve) => {
+      const late = () => resolve({ requests: 0, tunnels: 0, untold: this.#budget.takenIn(worker.index) });
+      const timer = setTimeout(late, CUT_MS);
+      worker.onCut = (counts) => {
+        clearTimeout(timer);
+        resolve({ ...counts, untold: 0 });
+      };
+    });
   }
 
   #living(): Worker[] {
@@ -159,7 +181,7 @@ export class ThreadedDataPlane implements DataPlane {
       case "empty":
         return worker.onEmpty?.();
       case "cut":
-        return worker.onCut?.(message.count);
+        return worker.onCut?.(message.counts);
     }
   }
 
@@ -175,7 +197,7 @@ export class ThreadedDataPlane implements DataPlane {
     this.#budget.giveAll(worker.index);
     worker.onStarted?.(new ThreadStartError(reason));
     worker.onEmpty?.();
-    worker.onCut?.(0);
+    worker.onCut?.({ requests: 0, tunnels: 0 });
     const listener = this.#listener;
     if (this.#stopping || listener === undefined) return;
     this.#parts.onThreadEnd(reason);

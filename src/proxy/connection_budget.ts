@@ -46,8 +46,13 @@ export class ConnectionBudget {
   /** Places taken now, over all threads. */
   get taken(): number {
     let sum = 0;
-    for (let thread = 0; thread < this.#threads; thread++) sum += Atomics.load(this.#words, HEADER_WORDS + thread);
+    for (let thread = 0; thread < this.#threads; thread++) sum += this.takenIn(thread);
     return sum;
+  }
+
+  /** Places that one thread has taken. */
+  takenIn(thread: number): number {
+    return Atomics.load(this.#words, HEADER_WORDS + thread);
   }
 
   /** Takes a place for a client; or says which bound leaves none, and takes none. */

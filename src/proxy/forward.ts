@@ -172,14 +172,17 @@ export class Forward implements Endpoint, ResponseSink {
   onData(_id: ConnectionId, bytes: Uint8Array): void {
     // An octet without a request is nobody's answer: such a connection is not to be trusted with the next one.
     if (this.#request === undefined) return this.close();
+    // A head that drips does not move its deadline: its first octet does, and its end.
+    const isWithinHead = this.#responseSeen && !this.#headSent;
     this.#responseSeen = true;
-    this.#owner.onForwardProgress();
+    if (!isWithinHead) this.#owner.onForwardProgress();
     let consumed: number;
     try {
       consumed = this.#reader.read(bytes);
     } catch (fault) {
       return this.#fail(toProxyError(fault));
     }
+    if (isWithinHead && this.#headSent) this.#owner.onForwardProgress();
     this.#context.outbox.flush();
     if (this.#switched) return this.#handOver(bytes.subarray(consumed));
     if (this.#responseComplete) return this.#finish(consumed < bytes.length);

@@ -48,6 +48,12 @@ export interface ProxyParts {
   readonly onRevoked?: (counts: RevokedCounts) => void;
 }
 
+/** What was cut off. */
+export interface CutCounts {
+  readonly requests: number;
+  readonly tunnels: number;
+}
+
 /** The proxy: listens, holds the sessions, drains. */
 export class ProxyServer implements EngineHandler, ProxyContext {
   readonly engine: Engine;
@@ -125,14 +131,15 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     else this.#onEmpty = onEmpty;
   }
 
-  /** Cuts every session; returns how many were in the middle of something. */
-  cut(): number {
-    let count = 0;
+  /** Cuts every session; returns what was in the middle of something. */
+  cut(): CutCounts {
+    const counts = { requests: 0, tunnels: 0 };
     for (const session of [...this.#sessions.values()]) {
-      if (session.cut("cut at shutdown")) count++;
+      const what = session.cut("cut at shutdown");
+      if (what !== undefined) counts[what]++;
     }
     this.#afterEvent();
-    return count;
+    return counts;
   }
 
   /** Ends tunnels and kept-alive connections that the rules in force no longer allow, later also requests under way. */

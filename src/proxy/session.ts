@@ -50,12 +50,13 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
     this.#pipeline.refuse(error);
   }
 
-  /** Ends the connection at once, whatever it does. Returns whether something was cut off. */
-  cut(why: string): boolean {
+  /** Ends the connection at once, whatever it does. Returns what was cut off. */
+  cut(why: string): "requests" | "tunnels" | undefined {
+    const isTunnel = this.#phase === "tunnel";
     const { busy } = this.#pipeline;
     this.#pipeline.abort(why);
     this.#end("reset");
-    return busy;
+    return isTunnel ? "tunnels" : busy ? "requests" : undefined;
   }
 
   /** Closes the connection if nothing of a request is in hand. */

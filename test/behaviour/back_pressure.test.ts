@@ -58,6 +58,29 @@ behaviour("Back-pressure", () => {
     expect((await client.readResponse()).status).toBe(200);
   });
 
+  for (const method of ["GET", "CONNECT"]) {
+    test(`R2 64 MiB that a client does not read wait outside, and reach it whole when it does: ${method}`, async () => {
+      await using origin = await Origin.start();
+      await using client = await connectRaw(proxy());
+      const authority = origin.authority;
+      const head = "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n" + `Content-Length: ${TOTAL}\r\n\r\n`;
+      await client.send(
+        method === "GET"
+          ? `GET http://${authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`
+          : `CONNECT ${authority} HTTP/1.1\r\n\r\n`,
+      );
+      const upstream = await origin.accept();
+      if (method === "GET") await upstream.send(head);
+      await client.readHead();
+      client.pause();
+      const { taken, growth } = await pour(upstream, "x");
+      expect(taken).toBeLessThan(TOTAL / 2);
+      expect(growth).toBeLessThan(32 * MIB);
+      client.resume();
+      await client.readBytes(TOTAL);
+    });
+  }
+
   test("P24 64 MiB behind a CONNECT that is not connected yet wait outside", async () => {
     await using hole = await startBlackhole("127.0.0.1");
     await using client = await connectRaw(proxy());

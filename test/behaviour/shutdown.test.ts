@@ -100,6 +100,30 @@ behaviour("Shutdown", () => {
     expect(Object.entries(last ?? {}).some(([key, value]) => /cut/i.test(key) && value === 1)).toBe(true);
   });
 
+  test("the last line says what was cut: requests and tunnels apart, none that was idle", async () => {
+    await using proxy = await startProxy({ rules: LOOPBACK_RULES, args: ["--drain-timeout", "200ms"] });
+    await using origin = await Origin.start();
+    await using answering = await Origin.start({ answer: OK_ANSWER });
+    const tunnels = [await openTunnel(proxy, origin), await openTunnel(proxy, origin)];
+    await using asking = await connectRaw(proxy);
+    await asking.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+    await origin.acceptRequest();
+    await using idle = await connectRaw(proxy);
+    await idle.send(`GET http://${answering.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+    expect((await idle.readResponse()).status).toBe(200);
+    proxy.signal("SIGTERM");
+    expect(await proxy.exited).toBe(0);
+    const last = proxy.logs.findLast((entry) => !isAccess(entry));
+    expect([last?.message, last?.ended, last?.cut, last?.cut_requests, last?.cut_tunnels]).toEqual([
+      "stopped",
+      "drain timeout",
+      3,
+      1,
+      2,
+    ]);
+    for (const { client } of tunnels) await client[Symbol.asyncDispose]();
+  });
+
   test("R15 a second signal cuts at once", async () => {
     await using proxy = await startProxy({ rules: LOOPBACK_RULES, args: ["--drain-timeout", "0"] });
     await using origin = await Origin.start();

@@ -192,6 +192,21 @@ behaviour("Idle timeout", () => {
     });
   }
 
+  test("an answer whose head drips has no more time than one whose head stops: 504", async () => {
+    await using origin = await Origin.start();
+    await using client = await connectRaw(proxy());
+    await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+    const { upstream } = await origin.acceptRequest();
+    await upstream.send("HTTP/1.1 200 OK\r\nX-A: ");
+    const drip = setInterval(() => void upstream.send("a"), 20);
+    try {
+      expectRefusal(await client.readResponse(), { status: 504, error: "connection_read_timeout" });
+      await upstream.ended();
+    } finally {
+      clearInterval(drip);
+    }
+  });
+
   test("a response body that stops does not hang: the client sees it cut", async () => {
     await using origin = await Origin.start();
     await using client = await connectRaw(proxy());

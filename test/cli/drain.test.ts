@@ -1,5 +1,6 @@
 // The orderly end: what is waited for, in which order, and what is cut.
 import { describe, expect, test } from "bun:test";
+import type { CutReport } from "../../src/plane/data_plane.ts";
 import { type Drainable, drainProxy } from "../../src/cli/drain.ts";
 
 /** A proxy with so many open sessions; `empty` ends them. */
@@ -27,9 +28,9 @@ class FakeProxy implements Drainable {
     return this.#gone.promise;
   }
 
-  cut(): Promise<number> {
+  cut(): Promise<CutReport> {
     this.events.push("cut");
-    return Promise.resolve(this.openConnections);
+    return Promise.resolve({ requests: 0, tunnels: this.openConnections, untold: 0 });
   }
 }
 
@@ -40,7 +41,10 @@ describe("drainProxy()", () => {
   test("ends at once where nothing is open", async () => {
     const proxy = new FakeProxy(0);
     const settings = { drainDelayMs: 0, drainTimeoutMs: AN_HOUR };
-    expect(await drainProxy(proxy, settings, NEVER)).toEqual({ ended: "drained", cut: 0 });
+    expect(await drainProxy(proxy, settings, NEVER)).toEqual({
+      ended: "drained",
+      cut: { requests: 0, tunnels: 0, untold: 0 },
+    });
     expect(proxy.events).toEqual(["stopAccepting", "whenEmpty"]);
   });
 
@@ -58,7 +62,7 @@ describe("drainProxy()", () => {
       const proxy = new FakeProxy(2);
       const report = drainProxy(proxy, { drainDelayMs: 0, drainTimeoutMs }, NEVER);
       proxy.empty();
-      expect(await report).toEqual({ ended: "drained", cut: 0 });
+      expect(await report).toEqual({ ended: "drained", cut: { requests: 0, tunnels: 0, untold: 0 } });
       expect(proxy.events).not.toContain("cut");
     });
   }
@@ -66,7 +70,10 @@ describe("drainProxy()", () => {
   test("cuts what is open at the limit", async () => {
     const proxy = new FakeProxy(2);
     const settings = { drainDelayMs: 0, drainTimeoutMs: 1 };
-    expect(await drainProxy(proxy, settings, NEVER)).toEqual({ ended: "drain timeout", cut: 2 });
+    expect(await drainProxy(proxy, settings, NEVER)).toEqual({
+      ended: "drain timeout",
+      cut: { requests: 0, tunnels: 2, untold: 0 },
+    });
     expect(proxy.events).toEqual(["stopAccepting", "whenEmpty", "cut"]);
   });
 
@@ -89,7 +96,7 @@ describe("drainProxy()", () => {
       const hurry = Promise.withResolvers<void>();
       const report = drainProxy(proxy, settings, hurry.promise);
       hurry.resolve();
-      expect(await report).toEqual({ ended: "second signal", cut: 3 });
+      expect(await report).toEqual({ ended: "second signal", cut: { requests: 0, tunnels: 3, untold: 0 } });
       expect(proxy.events[0]).toBe("stopAccepting");
       expect(proxy.events.at(-1)).toBe("cut");
     });
