@@ -31,7 +31,7 @@ export const KEEP_ALIVE_IDLE_MS = 60_000;
 /** How long a connection that was answered and is to be closed is still read from, so that the answer is not lost (RFC 9112 §9.6). */
 export const LINGER_MS = 2_000;
 
-/** How long a request that is under way when other rules deny it may still take to end. */
+/** How long at most a request that is under way when other rules deny it may still take to end. */
 export const REVOKED_REQUEST_MS = 10_000;
 
 /** The delay before the next address is tried beside a pending attempt (RFC 8305 §5). */

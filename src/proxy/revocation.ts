@@ -20,7 +20,7 @@ interface Revocable {
 }
 
 /**
- * Asks every session when the rules have changed, and once more REVOKED_REQUEST_MS later: who is then still busy with
+ * Asks every session when the rules have changed, and once more up to REVOKED_REQUEST_MS later: who is then still busy with
  * something that is denied began it under the old rules, since a new request would have been refused.
  */
 export class Revocation extends Timer {
@@ -28,6 +28,8 @@ export class Revocation extends Timer {
   readonly #timers: TimerHeap;
   readonly #clock: Clock;
   readonly #onRevoked: (counts: RevokedCounts) => void;
+  /** The rules have changed once more since the timer was set. */
+  #hasChanged = false;
 
   /** `onRevoked` hears of each round that closed something. */
   constructor(
@@ -46,11 +48,19 @@ export class Revocation extends Timer {
   /** To be called when other rules are in force. */
   begin(): void {
     this.#ask(false);
-    this.#timers.set(this, this.#clock.nowMs() + REVOKED_REQUEST_MS);
+    // Rules that change again and again must not put the end off for ever: the first change sets the time.
+    if (this.deadlineMs === Infinity) this.#setTimer();
+    else this.#hasChanged = true;
   }
 
   override onTimer(): void {
     this.#ask(true);
+    if (this.#hasChanged) this.#setTimer();
+    this.#hasChanged = false;
+  }
+
+  #setTimer(): void {
+    this.#timers.set(this, this.#clock.nowMs() + REVOKED_REQUEST_MS);
   }
 
   #ask(requestsToo: boolean): void {

@@ -45,3 +45,19 @@ test("nothing is told where nothing was closed", () => {
   passTo(1_000 + REVOKED_REQUEST_MS);
   expect([told, asked]).toEqual([[], [false, true]]);
 });
+
+test("rules that change again and again put nothing off, and each change has its end", () => {
+  const { revocation, asked, passTo } = setUp([() => undefined]);
+  const late = () => asked.filter((requestsToo) => requestsToo).length;
+  for (let ms = 1_000; ms < 1_000 + REVOKED_REQUEST_MS; ms += 100) {
+    passTo(ms);
+    revocation.begin();
+  }
+  expect(late()).toBe(0);
+  passTo(1_000 + REVOKED_REQUEST_MS);
+  expect(late()).toBe(1);
+  passTo(1_000 + 2 * REVOKED_REQUEST_MS);
+  expect(late()).toBe(2);
+  passTo(1_000 + 4 * REVOKED_REQUEST_MS);
+  expect(late()).toBe(2);
+});
