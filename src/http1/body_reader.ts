@@ -37,6 +37,22 @@ export class BodyReader {
     return this.#complete;
   }
 
+  /** Octets of data that come next for certain: the rest of a known length or of the chunk, Infinity for a body that ends with the connection. */
+  get expectedBytes(): number {
+    if (this.#framing.kind === "length") return this.#remainingBytes;
+    if (this.#framing.kind === "chunked") return this.#chunked!.dataBytes;
+    return this.#complete ? 0 : Infinity;
+  }
+
+  /** Takes note that so many of the octets that were expected went another way. */
+  skip(countBytes: number): void {
+    this.#readBytes += countBytes;
+    if (this.#framing.kind === "chunked" && countBytes > 0) this.#chunked!.skipData(countBytes);
+    if (this.#framing.kind !== "length") return;
+    this.#remainingBytes -= countBytes;
+    this.#complete = this.#remainingBytes === 0;
+  }
+
   /** Reads from `bytes[from]` on and returns where it stopped: behind the body, at the end of the bytes, or after the piece during which `stop()` was called. */
   read(bytes: Uint8Array, from: number): number {
     if (this.#complete || from === bytes.length) return from;

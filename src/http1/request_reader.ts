@@ -88,6 +88,16 @@ export class RequestReader {
     this.#head.reset();
   }
 
+  /** Octets of body data that come next for certain, Infinity for all up to the connection's end; in `onRequestBody` those behind the piece at hand. */
+  get expectedBytes(): number {
+    return this.#state === "body" ? this.#body.expectedBytes : 0;
+  }
+
+  /** Takes note that so many of the expected octets went another way; the next `read`, which may be given none, goes on behind them. */
+  skip(countBytes: number): void {
+    this.#body.skip(countBytes);
+  }
+
   /** Makes `read()` return as soon as the callback that calls this is over, with nothing more told or taken. */
   stop(): void {
     this.#stopped = true;

@@ -17,7 +17,8 @@ export interface InputOwner {
   onHeadStarted(): void;
   /** A head is whole; `complete`: so is the request. Nothing behind it has been read. */
   onHead(head: RequestHead, complete: boolean): void;
-  onBody(bytes: Uint8Array): void;
+  /** A part of the body; so many octets of it, or of its chunk, are certain to follow. */
+  onBody(bytes: Uint8Array, expectedBytes: number): void;
   onBodyEnd(trailers: Fields | undefined): void;
   /** So many octets of the request in hand were read; told before its head is. */
   onConsumed(count: number): void;
@@ -72,6 +73,13 @@ export class ClientInput implements RequestSink {
     }
   }
 
+  /** Takes note that so many octets of the body went another way, and tells its end where that was all of it. */
+  skip(count: number): void {
+    this.#owner.onConsumed(count);
+    this.#reader?.skip(count);
+    this.#reader?.read(NOTHING);
+  }
+
   /** Makes ready for the next request, behind a complete one. */
   next(): void {
     this.#reader?.next();
@@ -111,7 +119,7 @@ export class ClientInput implements RequestSink {
   }
 
   onRequestBody(bytes: Uint8Array): void {
-    this.#owner.onBody(bytes);
+    this.#owner.onBody(bytes, this.#reader?.expectedBytes ?? 0);
   }
 
   onRequestEnd(trailers: Fields | undefined): void {

@@ -18,6 +18,8 @@ export interface Endpoint {
   onEnd(id: ConnectionId): void;
   onDrain(id: ConnectionId): void;
   onClose(id: ConnectionId, reset: boolean): void;
+  /** The engine has moved so many octets of a body from the connection, all that were asked for or all that came. */
+  onMoveEnd?(id: ConnectionId, movedBytes: number): void;
   /** Of a tunnel alone: the engine's relay is over. */
   onJoinEnd?(broken: ConnectionId | undefined): void;
 }

@@ -5,29 +5,29 @@ import type { Target } from "../address/target.ts";
 import { ProxyError } from "../errors.ts";
 import type { Fields } from "../http1/fields.ts";
 import type { Framing } from "../http1/framing.ts";
+import { CHUNK_END } from "../http1/chunked_writer.ts";
 import type { RequestHead } from "../http1/request_reader.ts";
 import { type ResponseHead, ResponseReader, type ResponseSink } from "../http1/response_reader.ts";
 import type { ConnectionId } from "../runtime/runtime.ts";
+import { BodyMove } from "./body_move.ts";
 import { toProxyError } from "./client_input.ts";
 import type { Endpoint, ProxyContext } from "./context.ts";
+import { RequestUpload, type UploadOwner } from "./request_upload.ts";
 import { type RequestHeadChange, writeRequestHead, writeResponseHead } from "./forwarded_head.ts";
 
-const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+/** Behind a read of so many octets it is worth asking whether as many are there again. */
+const LONG_READ_BYTES = 32 * 1024;
 
-/** The most octets of a request body that are kept for sending it again on a fresh connection. */
-const MAX_REPLAY_BYTES = 64 * 1024;
+const NOTHING = new Uint8Array(0);
 
 /** The session that a forward works for. No call comes after one of the four endings. */
-export interface ForwardOwner {
-  readonly clientId: ConnectionId;
+export interface ForwardOwner extends UploadOwner {
   /** Octets were sent to the client. */
   onClientBytes(count: number): void;
   /** Octets moved: deadlines are to be set anew. */
   onForwardProgress(): void;
   /** The head of the final response goes out; returns whether the client connection is to be kept alive. */
   onResponseHead(head: ResponseHead): boolean;
-  /** The upstream takes no more of the request body for now, or again. */
-  onUploadBlocked(blocked: boolean): void;
   /** Ending: the response is complete and on its way; `keepAlive` as it was announced to the client. */
   onForwardDone(keepAlive: boolean): void;
   /** Ending: no part of a final response was sent; the client can be answered. */
@@ -59,10 +59,8 @@ export class Forward implements Endpoint, ResponseSink {
 
   #request: ForwardRequest | undefined;
   #reused = false;
-  #requestComplete = false;
-  #requestBodyBytes = 0;
-  #replay: Uint8Array[] | undefined;
-  #uploadBlocked = false;
+  readonly #upload: RequestUpload;
+  readonly #download: BodyMove;
 
   #responseSeen = false;
   #headSent = false;
@@ -75,6 +73,8 @@ export class Forward implements Endpoint, ResponseSink {
   constructor(context: ProxyContext, owner: ForwardOwner) {
     this.#context = context;
     this.#owner = owner;
+    this.#upload = new RequestUpload(context, owner);
+    this.#download = new BodyMove(context.engine);
   }
 
   /** Whether a request is under way. */
@@ -89,6 +89,16 @@ export class Forward implements Endpoint, ResponseSink {
 
   get responseSeen(): boolean {
     return this.#responseSeen;
+  }
+
+  /** When the engine last moved an octet of a body by itself, by Clock.nowMs; -Infinity while it moves none. */
+  get movedMs(): number {
+    return Math.max(this.#upload.movedMs, this.#download.activeMs);
+  }
+
+  /** Whether the engine moves the request body, and the upstream does not take it. */
+  get uploadStalled(): boolean {
+    return this.#upload.isStalled;
   }
 
   /** The address of the kept-alive connection for a target, or undefined where there is none. */
@@ -113,10 +123,7 @@ export class Forward implements Endpoint, ResponseSink {
   /** Sends a request's head. Its body follows by `sendBody` and `endBody`. The head must stay valid until an ending. */
   begin(request: ForwardRequest): void {
     this.#request = request;
-    this.#requestComplete = false;
-    this.#requestBodyBytes = 0;
-    this.#replay = this.#reused && IDEMPOTENT_METHODS.has(request.head.method) ? [] : undefined;
-    this.#uploadBlocked = false;
+    this.#upload.begin(this.#upstream, request.head, this.#reused);
     this.#responseSeen = false;
     this.#headSent = false;
     this.#responseComplete = false;
@@ -127,34 +134,27 @@ export class Forward implements Endpoint, ResponseSink {
 
   /** What of the body had been sent when the kept-alive connection was lost; to be asked for before the next `begin`, and sent again. */
   takeReplay(): readonly Uint8Array[] {
-    const parts = this.#replay ?? [];
-    this.#replay = undefined;
-    return parts;
+    return this.#upload.takeReplay();
   }
 
-  /** Sends a part of the request body. */
-  sendBody(bytes: Uint8Array): void {
-    if (this.#upstream < 0) return;
-    this.#requestBodyBytes += bytes.length;
-    const chunked = this.#request?.head.framing.kind === "chunked";
-    this.#context.outbox.add(this.#upstream, chunked ? this.#context.chunkedWriter.chunk(bytes) : bytes);
-    this.#keepForReplay(bytes);
+  /** Sends a part of the request body; so many octets of it, or of its chunk, are certain to follow. */
+  sendBody(bytes: Uint8Array, expectedBytes: number): void {
+    this.#upload.send(bytes, expectedBytes);
+  }
+
+  /** The engine has moved so many octets of the request body, all that it was asked for or all that the client sent. */
+  endUploadMove(movedBytes: number): void {
+    this.#upload.endMove(movedBytes);
   }
 
   /** Ends the request body. */
   endBody(trailers: Fields | undefined): void {
-    this.#requestComplete = true;
-    if (this.#upstream < 0) return;
-    if (this.#request?.head.framing.kind === "chunked") {
-      this.#context.outbox.add(this.#upstream, this.#context.chunkedWriter.end(trailers));
-    }
+    this.#upload.end(trailers);
   }
 
-  /** To be called after the outbox was flushed: stops the upload while the upstream is slow. */
+  /** To be called after the outbox was flushed: hands a long upload to the engine, stops a short one while the upstream is slow. */
   checkUpload(): void {
-    if (this.#upstream < 0 || this.#uploadBlocked || this.#context.engine.queuedBytes(this.#upstream) === 0) return;
-    this.#uploadBlocked = true;
-    this.#owner.onUploadBlocked(true);
+    this.#upload.check();
   }
 
   /** The client takes octets again. */
@@ -165,7 +165,7 @@ export class Forward implements Endpoint, ResponseSink {
   /** Closes the upstream connection, kept alive or busy. No ending is called. */
   close(): void {
     this.#request = undefined;
-    this.#replay = undefined;
+    this.#upload.forget();
     this.#closeUpstream();
   }
 
@@ -176,6 +176,25 @@ export class Forward implements Endpoint, ResponseSink {
     const isWithinHead = this.#responseSeen && !this.#headSent;
     this.#responseSeen = true;
     if (!isWithinHead) this.#owner.onForwardProgress();
+    this.#read(bytes, isWithinHead);
+  }
+
+  onMoveEnd(_id: ConnectionId, movedBytes: number): void {
+    const isWhole = this.#download.end(movedBytes);
+    this.#owner.onClientBytes(movedBytes);
+    this.#owner.onForwardProgress();
+    const { expectedBytes } = this.#reader;
+    this.#reader.skip(movedBytes);
+    if (this.#framing === "chunked") {
+      if (isWhole) this.#toClient(CHUNK_END);
+      else if (expectedBytes === Infinity) return this.#fail(this.#terminated("in the middle of its answer"));
+    }
+    if (expectedBytes === Infinity && isWhole) this.#planDownload(NOTHING);
+    this.#read(NOTHING);
+  }
+
+  /** Reads on, sends what comes of it, and sees what is next. */
+  #read(bytes: Uint8Array, isWithinHead = false): void {
     let consumed: number;
     try {
       consumed = this.#reader.read(bytes);
@@ -185,7 +204,11 @@ export class Forward implements Endpoint, ResponseSink {
     if (isWithinHead && this.#headSent) this.#owner.onForwardProgress();
     this.#context.outbox.flush();
     if (this.#switched) return this.#handOver(bytes.subarray(consumed));
-    if (this.#responseComplete) return this.#finish(consumed < bytes.length);
+    if (this.#responseComplete) {
+      // What follows a body that was moved has not been read yet.
+      return this.#finish(consumed < bytes.length || (bytes.length === 0 && this.#isMoreReadable()));
+    }
+    if (this.#download.isPlanned) return this.#download.start(this.#upstream, this.#owner.clientId);
     if (this.#context.engine.queuedBytes(this.#owner.clientId) > 0) this.#context.engine.pause(this.#upstream);
   }
 
@@ -203,18 +226,17 @@ export class Forward implements Endpoint, ResponseSink {
   }
 
   onClose(_id: ConnectionId, reset: boolean): void {
+    this.#stopMoves();
     this.#upstream = -1;
     if (this.#request === undefined) return;
     if (this.#mayRetry()) return this.#retry();
     if (!reset) return this.onEnd();
     const when = this.#responseSeen ? "in the middle of its answer" : "before an answer";
-    this.#fail(new ProxyError("connection_terminated", `${this.#host}: the upstream reset the connection ${when}`));
+    this.#fail(this.#terminated(when));
   }
 
   onDrain(): void {
-    if (!this.#uploadBlocked) return;
-    this.#uploadBlocked = false;
-    this.#owner.onUploadBlocked(false);
+    this.#upload.onDrain();
   }
 
   onConnect(): void {}
@@ -241,14 +263,14 @@ export class Forward implements Endpoint, ResponseSink {
     this.#framing = clientFraming(head.framing.kind, request.head.minorVersion);
     this.#upstreamKeepAlive = head.keepAlive;
     // An early final answer to an unfinished request: neither connection can be used again (RFC 9112 §9.3).
-    this.#clientKeepAlive = this.#owner.onResponseHead(head) && this.#requestComplete &&
+    this.#clientKeepAlive = this.#owner.onResponseHead(head) && this.#upload.isComplete &&
       this.#framing !== "until-close";
     this.#headSent = true;
     this.#sendHead(head, this.#framing, this.#clientKeepAlive, false);
   }
 
   onResponseBody(bytes: Uint8Array): void {
-    this.#toClient(this.#framing === "chunked" ? this.#context.chunkedWriter.chunk(bytes) : bytes);
+    this.#planDownload(bytes);
   }
 
   onResponseEnd(trailers: Fields | undefined): void {
@@ -256,8 +278,34 @@ export class Forward implements Endpoint, ResponseSink {
     if (this.#framing === "chunked") this.#toClient(this.#context.chunkedWriter.end(trailers));
   }
 
+  #terminated(when: string): ProxyError {
+    return new ProxyError("connection_terminated", `${this.#host}: the upstream reset the connection ${when}`);
+  }
+
+  #isMoreReadable(): boolean {
+    return (this.#context.engine.readableBytes?.(this.#upstream) ?? 0) > 0;
+  }
+
+  /** Sends a piece of the response, and plans the moving of what is certain to follow it. */
+  #planDownload(bytes: Uint8Array): void {
+    const chunked = this.#framing === "chunked";
+    const { expectedBytes } = this.#reader;
+    // A body that ends with the connection becomes chunks, each of as much as is there already.
+    const isLong = expectedBytes !== Infinity || !chunked || bytes.length === 0 || bytes.length >= LONG_READ_BYTES;
+    const movedBytes = isLong ? this.#download.plan(this.#upstream, expectedBytes, chunked) : 0;
+    if (!chunked) this.#toClient(bytes);
+    else if (bytes.length + movedBytes > 0) this.#toClient(this.#context.chunkedWriter.chunk(bytes, movedBytes));
+  }
+
+  /** Forgets the moves, which end with the upstream connection. */
+  #stopMoves(): void {
+    this.#owner.onClientBytes(this.#download.stop());
+    this.#upload.stop();
+  }
+
   #closeUpstream(): void {
     if (this.#upstream < 0) return;
+    this.#stopMoves();
     const upstream = this.#upstream;
     this.#upstream = -1;
     this.#context.close(upstream);
@@ -276,9 +324,9 @@ export class Forward implements Endpoint, ResponseSink {
   }
 
   #finish(excess: boolean): void {
-    const reusable = this.#upstreamKeepAlive && this.#requestComplete && !excess && this.#clientKeepAlive;
+    const reusable = this.#upstreamKeepAlive && this.#upload.isComplete && !excess && this.#clientKeepAlive;
     this.#request = undefined;
-    this.#replay = undefined;
+    this.#upload.forget();
     if (reusable) {
       this.#reused = true;
       this.#context.engine.resume(this.#upstream);
@@ -304,9 +352,7 @@ export class Forward implements Endpoint, ResponseSink {
 
   /** A reused connection that the server had closed: RFC 9112 §9.3.1 allows the request to be sent again. */
   #mayRetry(): boolean {
-    if (!this.#reused || this.#responseSeen) return false;
-    if (this.#requestBodyBytes === 0) return !isUnsafeWithoutBody(this.#request);
-    return this.#replay !== undefined;
+    return this.#reused && !this.#responseSeen && this.#upload.mayBeSentAgain;
   }
 
   #retry(): void {
@@ -315,19 +361,6 @@ export class Forward implements Endpoint, ResponseSink {
     this.#closeUpstream();
     this.#owner.onForwardRetry();
   }
-
-  #keepForReplay(bytes: Uint8Array): void {
-    if (this.#replay === undefined) return;
-    if (this.#requestBodyBytes > MAX_REPLAY_BYTES) this.#replay = undefined;
-    else this.#replay.push(bytes.slice());
-  }
-}
-
-/** A non-idempotent request that is whole without a body may have been acted on already. */
-function isUnsafeWithoutBody(request: ForwardRequest | undefined): boolean {
-  if (request === undefined || IDEMPOTENT_METHODS.has(request.head.method)) return false;
-  const { framing } = request.head;
-  return framing.kind === "none" || (framing.kind === "length" && framing.lengthBytes === 0);
 }
 
 function clientFraming(upstream: Framing["kind"], clientMinorVersion: 0 | 1): Framing["kind"] {

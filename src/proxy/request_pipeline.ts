@@ -93,9 +93,19 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   }
 
   /** Takes a part of the request's body. */
-  sendBody(bytes: Uint8Array): void {
-    this.#forward?.sendBody(bytes);
+  sendBody(bytes: Uint8Array, expectedBytes: number): void {
+    this.#forward?.sendBody(bytes, expectedBytes);
     this.onForwardProgress();
+  }
+
+  /** The engine has moved so many octets of the request's body. */
+  onUploadMoveEnd(movedBytes: number): void {
+    this.#forward?.endUploadMove(movedBytes);
+    this.onForwardProgress();
+  }
+
+  onUploadMoved(count: number): void {
+    this.#owner.input.skip(count);
   }
 
   /** Ends the request's body. */
@@ -141,8 +151,9 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     if (always) this.#startExchange();
     if (this.#tunnel !== undefined) return this.#tunnel.cut(why);
     if (this.#exchange !== undefined && why !== "") this.#exchange.details = why;
-    this.#endExchange();
+    // First, since it tells how much of a body was moved.
     this.#forward?.close();
+    this.#endExchange();
     this.#reach?.abandon();
     this.#context.timers.remove(this);
     this.#request = undefined;
@@ -232,7 +243,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
         maxForwards: decrementMaxForwards(head),
       },
     });
-    for (const part of replay) forward.sendBody(part);
+    for (const part of replay) forward.sendBody(part, 0);
     if (this.#owner.input.complete) forward.endBody(this.#trailers);
     this.onForwardProgress();
   }
@@ -286,10 +297,12 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#startTunnel(upstream, 101, NOTHING, early);
   }
 
-  override onTimer(): void {
+  override onTimer(nowMs: number): void {
+    const dueMs = (this.#forward?.movedMs ?? -Infinity) + this.#context.settings.idleTimeoutMs;
+    if (dueMs > nowMs) return this.#context.timers.set(this, dueMs);
     const { complete, blocked } = this.#owner.input;
     this.fail(
-      complete || blocked
+      complete || blocked || this.#forward?.uploadStalled === true
         ? new ProxyError("connection_read_timeout", `${this.#request?.target.authority}: no answer in time`)
         : new ProxyError("http_request_error", "the request body did not arrive in time", 408),
     );

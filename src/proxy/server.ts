@@ -220,6 +220,11 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     this.#afterEvent();
   }
 
+  onMoveEnd(from: ConnectionId, movedBytes: number): void {
+    this.#endpoints[from]?.onMoveEnd?.(from, movedBytes);
+    this.#afterEvent();
+  }
+
   onWake(nowMs: number): void {
     this.#wakeMs = Infinity;
     this.timers.expire(nowMs);

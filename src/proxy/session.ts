@@ -104,6 +104,11 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
     this.#readOn();
   }
 
+  onMoveEnd(_id: ConnectionId, movedBytes: number): void {
+    this.#pipeline.onUploadMoveEnd(movedBytes);
+    this.#settleInput();
+  }
+
   onClose(): void {
     this.#pipeline.abort("the client went away");
     this.#end("gone");
@@ -149,8 +154,8 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
     this.#pipeline.begin(head);
   }
 
-  onBody(bytes: Uint8Array): void {
-    this.#pipeline.sendBody(bytes);
+  onBody(bytes: Uint8Array, expectedBytes: number): void {
+    this.#pipeline.sendBody(bytes, expectedBytes);
   }
 
   onBodyEnd(trailers: Fields | undefined): void {

@@ -34,6 +34,11 @@ export interface EngineHandler {
   onClose(id: ConnectionId, reset: boolean): void;
   /** A join is over and both ids dead: both directions have ended, or `broken` was reset or failed and the other was reset with it. */
   onJoinEnd?(one: ConnectionId, other: ConnectionId, broken: ConnectionId | undefined): void;
+  /**
+   * A move is over: `movedBytes` were handed to the other connection, all that were asked for, or fewer where `from` has
+   * ended (then `onEnd` follows). `from` is read for the core again.
+   */
+  onMoveEnd?(from: ConnectionId, movedBytes: number): void;
   /** The time asked for by `wakeAt` has come. */
   onWake(nowMs: number): void;
   /** accept() failed for want of descriptors; the engine pauses accepting for about 100 ms and tries again. */
@@ -71,9 +76,20 @@ export interface Engine {
    * bounded memory; what is queued goes first. No event but `onJoinEnd` comes for either; `close` and `reset` end it.
    */
   join?(client: ConnectionId, upstream: ConnectionId): void;
-  /** Octets that a join has read from a connection; valid until its id is used again. */
+  /**
+   * Where the engine has it: hands the next `countBytes` octets of one connection (Infinity: all up to its FIN) to another
+   * by itself, behind what is queued there, with bounded memory; then `onMoveEnd` comes. What follows them is not read.
+   * Until then no `onData` and no `onEnd` comes for `from`, no `onDrain` for `to`, and nothing is to be written to `to`; every
+   * other event comes as ever, `pause` and `resume` of `from` count, and `to` may be the source of a move itself. Whatever
+   * ends one of the two, `close` and `reset` included, ends the move without `onMoveEnd`; what it had read goes to `to`
+   * where that lives. Both must be connected.
+   */
+  move?(from: ConnectionId, to: ConnectionId, countBytes: number): void;
+  /** Octets that wait in the kernel, unread. With `move`: so many can be announced before they are moved. */
+  readableBytes?(id: ConnectionId): number;
+  /** Octets that a join or the latest move has read from a connection; valid until its id is used again. */
   joinedBytes?(id: ConnectionId): number;
-  /** When a join last moved an octet from a connection, by Clock.nowMs. */
+  /** When a join or a move last moved an octet from a connection, by Clock.nowMs. */
   joinActiveMs?(id: ConnectionId): number;
   /** The local side of a connected id, for logs. */
   localAddress(id: ConnectionId): SocketAddress | undefined;

@@ -9,13 +9,14 @@ export const DEADLINE_MS = 8_000;
 
 /** One event, as the handler got it. */
 export interface EngineEvent {
-  readonly kind: "accept" | "connect" | "fail" | "data" | "end" | "drain" | "close" | "wake" | "limit";
+  readonly kind: "accept" | "connect" | "fail" | "data" | "end" | "drain" | "close" | "wake" | "limit" | "moved";
   readonly id: ConnectionId;
   readonly failure?: ConnectFailure;
   readonly isReset?: boolean;
   readonly client?: SocketAddress;
   readonly local?: SocketAddress;
   readonly nowMs?: number;
+  readonly movedBytes?: number;
 }
 
 /** What the rules need to know of a live id. */
@@ -24,6 +25,8 @@ interface Live {
   hasEnded: boolean;
   owesDrain: boolean;
   isConnecting: boolean;
+  /** Where its octets are moved by the engine itself. */
+  movesTo: ConnectionId | undefined;
 }
 
 interface Waiter {
@@ -126,11 +129,13 @@ export class EngineWatch implements Engine {
 
   close(id: ConnectionId): void {
     this.#live.delete(id);
+    this.#stopMovesTo(id);
     this.#call(() => this.#engine.close(id));
   }
 
   reset(id: ConnectionId): void {
     this.#live.delete(id);
+    this.#stopMovesTo(id);
     this.#call(() => this.#engine.reset(id));
   }
 
@@ -148,6 +153,20 @@ export class EngineWatch implements Engine {
 
   queuedBytes(id: ConnectionId): number {
     return this.#call(() => this.#engine.queuedBytes(id));
+  }
+
+  move(from: ConnectionId, to: ConnectionId, countBytes: number): void {
+    const live = this.#live.get(from);
+    if (live !== undefined) live.movesTo = to;
+    this.#call(() => this.#engine.move?.(from, to, countBytes));
+  }
+
+  readableBytes(id: ConnectionId): number {
+    return this.#call(() => this.#engine.readableBytes?.(id) ?? -1);
+  }
+
+  joinedBytes(id: ConnectionId): number {
+    return this.#call(() => this.#engine.joinedBytes?.(id) ?? -1);
   }
 
   localAddress(id: ConnectionId): SocketAddress | undefined {
@@ -176,6 +195,7 @@ export class EngineWatch implements Engine {
       onConnectFail: (id, failure) => this.#record({ kind: "fail", id, failure }),
       onData: (id, bytes) => this.#record({ kind: "data", id }, bytes),
       onEnd: (id) => this.#record({ kind: "end", id }),
+      onMoveEnd: (id, movedBytes) => this.#record({ kind: "moved", id, movedBytes }),
       onDrain: (id) => this.#record({ kind: "drain", id }),
       onClose: (id, isReset) => this.#record({ kind: "close", id, isReset }),
       onWake: (nowMs) => this.#record({ kind: "wake", id: -1, nowMs }),
@@ -220,17 +240,30 @@ export class EngineWatch implements Engine {
     if (kind === "close" && event.isReset === false && !live.hasEnded) {
       this.#broken.push(`close of ${id} in peace before its end`);
     }
+    const isTarget = [...this.#live.values()].some(({ movesTo }) => movesTo === id);
+    if (kind === "drain" && isTarget) this.#broken.push(`drain of ${id} while octets are moved to it`);
+    if (kind === "moved" && live.movesTo === undefined) this.#broken.push(`moved of ${id}, which nobody moved`);
+    if ((kind === "data" || kind === "end") && live.movesTo !== undefined) {
+      this.#broken.push(`${kind} of ${id} while its octets are moved`);
+    }
+    if (kind === "moved") live.movesTo = undefined;
+    if (kind === "close") this.#stopMovesTo(id);
     if (kind === "connect") live.isConnecting = false;
     if (kind === "end") live.hasEnded = true;
     if (kind === "drain") live.owesDrain = false;
     if (kind === "close" || kind === "fail") this.#live.delete(id);
   }
 
+  /** A move ends with the connection that it leads to. */
+  #stopMovesTo(id: ConnectionId): void {
+    for (const live of this.#live.values()) if (live.movesTo === id) live.movesTo = undefined;
+  }
+
   #begin(id: ConnectionId, isConnecting: boolean): void {
     if (this.#live.has(id)) this.#broken.push(`id ${id} given out while it is open`);
     if (!Number.isInteger(id) || id < 0) this.#broken.push(`id ${id} is no small integer`);
     this.#received.delete(id);
-    this.#live.set(id, { isPaused: false, hasEnded: false, owesDrain: false, isConnecting });
+    this.#live.set(id, { isPaused: false, hasEnded: false, owesDrain: false, isConnecting, movesTo: undefined });
   }
 
   #keep(id: ConnectionId, bytes: Uint8Array): void {

@@ -51,6 +51,7 @@ export class RelayKit implements EngineHandler {
   onConnected: ((id: ConnectionId) => void) | undefined;
   onClosed: ((id: ConnectionId) => void) | undefined;
   onJoinEnded: ((end: JoinEnd) => void) | undefined;
+  onMoved: ((from: ConnectionId, movedBytes: number) => void) | undefined;
   readonly #loop: ReturnType<typeof setInterval>;
   readonly #peers: RawPeer[] = [];
   readonly #servers: RawServer[] = [];
@@ -93,6 +94,9 @@ export class RelayKit implements EngineHandler {
     const end = { one, other, broken };
     this.joinEnds.push(end);
     this.onJoinEnded?.(end);
+  }
+  onMoveEnd(from: ConnectionId, movedBytes: number): void {
+    this.onMoved?.(from, movedBytes);
   }
   onWake(): void {}
   onAcceptLimit(): void {

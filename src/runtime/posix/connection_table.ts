@@ -33,6 +33,8 @@ export class ConnectionTable {
   sink: Int32Array = new Int32Array(INITIAL_DESCRIPTORS).fill(-1);
   /** The descriptor whose sink this one is, or -1. */
   feeder: Int32Array = new Int32Array(INITIAL_DESCRIPTORS).fill(-1);
+  /** Octets that are still to be read for the sink; -1: it is joined, and there is no end of them but the peer's. */
+  moveBytes: Float64Array = new Float64Array(INITIAL_DESCRIPTORS).fill(-1);
   /** Octets of this descriptor that are in its pipe, on the way to its sink. */
   pipeBytes: Int32Array = new Int32Array(INITIAL_DESCRIPTORS);
   /** 1: the last read filled the buffer, so that splicing pays. */
@@ -54,6 +56,7 @@ export class ConnectionTable {
     this.writeEnd[fd] = 0;
     this.sink[fd] = -1;
     this.feeder[fd] = -1;
+    this.moveBytes[fd] = -1;
     this.pipeBytes[fd] = 0;
     this.bulk[fd] = 0;
     this.relayedBytes[fd] = 0;
@@ -95,6 +98,7 @@ export class ConnectionTable {
     this.listed = enlarge(this.listed, new Uint8Array(size));
     this.sink = enlarge(this.sink, new Int32Array(size).fill(-1));
     this.feeder = enlarge(this.feeder, new Int32Array(size).fill(-1));
+    this.moveBytes = enlarge(this.moveBytes, new Float64Array(size).fill(-1));
     this.pipeBytes = enlarge(this.pipeBytes, new Int32Array(size));
     this.bulk = enlarge(this.bulk, new Uint8Array(size));
     this.relayedBytes = enlarge(this.relayedBytes, new Float64Array(size));

@@ -174,7 +174,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     const table = this.#table;
     if (!this.#isLiving(id)) return;
     // What is in its pipe is lost with the join: the peer must not take that for the end of the stream.
-    if (this.#relay.owes(id)) return this.reset(id);
+    if (this.#relay.bytesFor(id) > 0) return this.reset(id);
     if (table.kind[id] === KIND.CONNECTING || table.queuedBytes(id) === 0) return this.release(id);
     this.#relay.unlink(id);
     this.#lingering.add(id, this.#clock.nowMs());
@@ -197,7 +197,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   }
 
   queuedBytes(id: ConnectionId): number {
-    return this.#isLiving(id) ? this.#table.queuedBytes(id) : 0;
+    return this.#isLiving(id) ? this.#table.queuedBytes(id) + this.#relay.movedBytesFor(id) : 0;
   }
 
   localAddress(id: ConnectionId): SocketAddress | undefined {
@@ -216,6 +216,16 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     table.paused[upstream] = 0;
     this.readLater(client);
     this.readLater(upstream);
+  }
+
+  move(from: ConnectionId, to: ConnectionId, countBytes: number): void {
+    if (this.#table.kind[from] !== KIND.OPEN || this.#table.kind[to] !== KIND.OPEN) return;
+    this.#relay.move(from, to, countBytes);
+    this.readLater(from);
+  }
+
+  readableBytes(id: ConnectionId): number {
+    return this.#table.kind[id] === KIND.OPEN ? this.#sockets.readableBytes(id) : 0;
   }
 
   joinedBytes(id: ConnectionId): number {
@@ -250,6 +260,12 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.release(fd);
     this.release(other);
     this.#handler.onJoinEnd?.(fd, other, undefined);
+  }
+
+  onMoveOver(fd: number): void {
+    this.readLater(fd);
+    this.#handler.onMoveEnd?.(fd, this.#table.relayedBytes[fd]!);
+    this.#deferred.tell();
   }
 
   // ── ListenerHost, ReadingHost ──
@@ -318,7 +334,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   #drain(fd: number): void {
     if (!this.flushQueue(fd)) return;
     if (this.#table.writeEnd[fd] === 1) this.#sendEnd(fd);
-    if (this.#table.sink[fd]! < 0) this.#handler.onDrain(fd);
+    if (this.#table.feeder[fd]! < 0) this.#handler.onDrain(fd);
   }
 
   #finishConnect(fd: number, bits: number): void {
@@ -364,7 +380,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   /** The connection was reset or broke. A relay breaks with it: its other side is reset too. */
   #fail(fd: number): void {
     const kind = this.#table.kind[fd];
-    const other = this.#table.sink[fd]!;
+    const other = this.#relay.partnerOf(fd);
     // Where the kernel does not hold it for broken, its peer must not take our close for the end of the stream.
     this.#sockets.lingerZero(fd);
     this.release(fd);

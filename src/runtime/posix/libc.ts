@@ -19,6 +19,7 @@ const SIGNATURES = {
   splice: { args: [I32, ADDRESS, I32, ADDRESS, I32, I32], returns: I32 },
   pipe2: { args: [ADDRESS, I32], returns: I32 },
   fcntl: { args: [I32, I32, I32], returns: I32 },
+  ioctl: { args: [I32, I32, ADDRESS], returns: I32 },
   shutdown: { args: [I32, I32], returns: I32 },
   close: { args: [I32], returns: I32 },
   read: { args: [I32, ADDRESS, I32], returns: I32 },
@@ -65,6 +66,7 @@ export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 export const SHUT_WR = 1;
 export const MSG_NOSIGNAL = 0x4000;
+export const FIONREAD = 0x541b;
 export const F_SETPIPE_SZ = 1031;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;

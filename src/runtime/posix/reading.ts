@@ -73,6 +73,7 @@ export class Reading {
       if (count > 0) {
         // A stream socket that gave less than was asked for is empty (epoll(7)); only a hang-up is still to be read.
         if (count < size && table.hangup[fd] === 0) table.readable[fd] = 0;
+        table.bulk[fd] = count === size ? 1 : 0;
         this.#host.onRead(fd, this.#buffer.bytes.subarray(0, count));
         if (table.generation[fd] !== generation || table.kind[fd] !== KIND.OPEN) return;
       } else if (count === 0) {

@@ -1,4 +1,4 @@
-// Owns the moving of octets between two joined sockets: copied while they are few, spliced through a pipe while they are
+// Owns the moving of octets from socket to socket, for a join or by count: copied while they are few, spliced through a pipe while they are
 // many. Knows no message and no epoll: the engine tells it what is readable and writable.
 import type { NativeMemory } from "../ffi.ts";
 import type { ConnectionTable } from "./connection_table.ts";
@@ -19,6 +19,8 @@ export interface RelayHost {
   onFailure(fd: number): void;
   /** Both directions have ended. */
   onRelayOver(fd: number): void;
+  /** A move by count is over; the descriptor has no sink any more. */
+  onMoveOver(fd: number): void;
 }
 
 /** The relays of one engine. State is in the table; an idle relay holds no pipe and no buffer. */
@@ -50,20 +52,40 @@ export class Relay {
     table.feeder[other] = one;
     table.sink[other] = one;
     table.feeder[one] = other;
+    table.moveBytes[one] = -1;
+    table.moveBytes[other] = -1;
     table.activeMs[one] = this.nowMs;
     table.activeMs[other] = this.nowMs;
   }
 
-  /** Forgets a descriptor: its pipe and the one that feeds it go, with what they hold. */
+  /** Moves so many octets from one socket to another; Infinity stands for all up to the end. */
+  move(from: number, to: number, count: number): void {
+    const table = this.#table;
+    table.sink[from] = to;
+    table.feeder[to] = from;
+    table.moveBytes[from] = count;
+    table.relayedBytes[from] = 0;
+    table.activeMs[from] = this.nowMs;
+  }
+
+  /** The descriptor that a descriptor is joined with, or -1. */
+  partnerOf(fd: number): number {
+    return this.#table.moveBytes[fd] === -1 ? this.#table.sink[fd]! : -1;
+  }
+
+  /** Forgets a descriptor: its pipe and the one that feeds it go; what they hold of a move goes to its sink, if that lives. */
   unlink(fd: number): void {
     const table = this.#table;
     const sink = table.sink[fd]!;
     const feeder = table.feeder[fd]!;
+    // A pipe that is left with octets in it has a sink that takes no more: its queue will be flushed as that does again.
+    if (this.#isMoving(fd) && table.pipeBytes[fd]! > 0) this.#unpipe(fd, sink);
     this.#dropPipe(fd);
     if (feeder >= 0) {
       this.#dropPipe(feeder);
       table.sink[feeder] = -1;
       table.feeder[fd] = -1;
+      if (table.moveBytes[feeder] !== -1) this.#host.readLater(feeder);
     }
     if (sink >= 0) {
       table.feeder[sink] = -1;
@@ -71,10 +93,16 @@ export class Relay {
     }
   }
 
-  /** Whether octets for a descriptor are in a pipe, of which its queue knows nothing. */
-  owes(fd: number): boolean {
+  /** Octets for a descriptor that are in a pipe, of which its queue knows nothing. */
+  bytesFor(fd: number): number {
     const feeder = this.#table.feeder[fd]!;
-    return feeder >= 0 && this.#table.pipeBytes[feeder]! > 0;
+    return feeder >= 0 ? this.#table.pipeBytes[feeder]! : 0;
+  }
+
+  /** The same, of a move alone. */
+  movedBytesFor(fd: number): number {
+    const feeder = this.#table.feeder[fd]!;
+    return feeder >= 0 && this.#table.moveBytes[feeder] !== -1 ? this.#table.pipeBytes[feeder]! : 0;
   }
 
   /** Moves what can be moved from a descriptor to its sink. */
@@ -85,17 +113,42 @@ export class Relay {
       if (table.queuedBytes(sink) > 0 && !this.#host.flushQueue(sink)) return this.#blocked(source, sink);
       if (table.sink[source] !== sink) return;
       if (table.pipeBytes[source]! > 0 && !this.#emptyPipe(source, sink)) return this.#blocked(source, sink);
+      if (table.moveBytes[source] === 0) return this.#endMove(source, sink);
       if (table.ended[source] === 1) return this.#passEnd(source, sink);
-      if (table.readable[source] === 0) return this.#giveBack(source);
+      if (table.readable[source] === 0 || table.paused[source] === 1) return this.#giveBack(source);
       const goOn = table.bulk[source] === 1 && this.#splices ? this.#splice(source) : this.#copy(source, sink);
       if (!goOn) return;
     }
+    if (table.pipeBytes[source]! > 0 && !this.#emptyPipe(source, sink)) return this.#blocked(source, sink);
     this.#host.readLater(source);
   }
 
   /** The sink takes no more for now. A source that is broken does not wait for it: nobody would hear of that again. */
   #blocked(source: number, sink: number): void {
-    if (this.#table.sink[source] === sink && this.#table.hangup[source] === 2) this.#host.onFailure(source);
+    const table = this.#table;
+    if (table.sink[source] !== sink || table.hangup[source] !== 2) return;
+    // It broke behind all that was asked for: that is whole.
+    if (table.moveBytes[source] === 0 && this.#unpipe(source, sink)) return this.#endMove(source, sink);
+    this.#host.onFailure(source);
+  }
+
+  #isMoving(source: number): boolean {
+    return this.#table.sink[source]! >= 0 && this.#table.moveBytes[source] !== -1;
+  }
+
+  /** The most that may be read from a source in one piece. */
+  #bound(source: number, most: number): number {
+    const left = this.#table.moveBytes[source]!;
+    return left === -1 ? most : Math.min(most, left);
+  }
+
+  #endMove(source: number, sink: number): void {
+    const table = this.#table;
+    this.#giveBack(source);
+    table.sink[source] = -1;
+    table.feeder[sink] = -1;
+    table.moveBytes[source] = -1;
+    this.#host.onMoveOver(source);
   }
 
   /** Splices from the source into its pipe; false where nothing more is to be done now. */
@@ -107,7 +160,8 @@ export class Relay {
       return true;
     }
     const { libc } = this.#sockets;
-    const count = libc.splice(source, 0, pipe.writeEnd, 0, this.#pool.capacityBytes, C.SPLICE_F_MOVE_NONBLOCK);
+    const size = this.#bound(source, this.#pool.capacityBytes);
+    const count = libc.splice(source, 0, pipe.writeEnd, 0, size, C.SPLICE_F_MOVE_NONBLOCK);
     if (count > 0) {
       table.pipeBytes[source] = count;
       this.#count(source, count);
@@ -141,10 +195,11 @@ export class Relay {
   #copy(source: number, sink: number): boolean {
     const table = this.#table;
     const { libc } = this.#sockets;
-    const size = this.#buffer.bytes.length;
+    const size = this.#bound(source, this.#buffer.bytes.length);
     const count = libc.recv(source, this.#buffer.address, size, 0);
     if (count > 0) {
       this.#count(source, count);
+      const isDone = table.moveBytes[source] === 0;
       const sent = libc.send(sink, this.#buffer.address, count, C.MSG_NOSIGNAL);
       const errno = sent < 0 ? this.#sockets.errno : 0;
       if (errno !== 0 && errno !== C.EAGAIN && errno !== C.EINTR) {
@@ -154,12 +209,17 @@ export class Relay {
       if (count === size) table.bulk[source] = 1;
       // A stream socket that gave less than was asked for is empty (epoll(7)); only a hang-up is still to be read.
       else if (table.hangup[source] === 0) table.readable[source] = 0;
-      if (sent === count) return table.readable[source] === 1;
+      if (sent === count) return table.readable[source] === 1 || isDone;
       table.ensureQueue(sink).push(this.#buffer.bytes.subarray(Math.max(sent, 0), count));
-      // Tries once more: an interrupted call leaves no event behind, and a broken source is to be seen at once.
+      // Once more: an interrupted call leaves no event behind, and a broken source is to be seen at once.
       return errno === C.EINTR || table.hangup[source] === 2;
     }
     if (count === 0) {
+      if (this.#isMoving(source)) {
+        // The core reads the end itself.
+        this.#endMove(source, sink);
+        return false;
+      }
       table.ended[source] = 1;
       table.readable[source] = 0;
       return true;
@@ -196,23 +256,22 @@ export class Relay {
         return false;
       }
       if (errno !== C.ENOMEM) this.#splices = false;
-      return this.#unpipe(source, sink) && this.#host.flushQueue(sink);
+      if (this.#unpipe(source, sink)) return this.#host.flushQueue(sink);
+      this.#host.onFailure(sink);
+      return false;
     }
     return true;
   }
 
-  /** Moves what is in the source's pipe to its sink's queue, where the kernel does not splice that way. */
+  /** Moves what is in the source's pipe to its sink's queue; false where the pipe does not give it. */
   #unpipe(source: number, sink: number): boolean {
     const table = this.#table;
-    const { readEnd } = this.#pipes[source]!;
+    const readEnd = this.#pipes[source]?.readEnd ?? -1;
     while (table.pipeBytes[source]! > 0) {
       const size = Math.min(table.pipeBytes[source]!, this.#buffer.bytes.length);
       const count = this.#sockets.libc.read(readEnd, this.#buffer.address, size);
       if (count <= 0 && this.#sockets.errno === C.EINTR) continue;
-      if (count <= 0) {
-        this.#host.onFailure(sink);
-        return false;
-      }
+      if (count <= 0) return false;
       table.pipeBytes[source]! -= count;
       table.ensureQueue(sink).push(this.#buffer.bytes.subarray(0, count));
     }
@@ -232,6 +291,7 @@ export class Relay {
 
   #count(source: number, count: number): void {
     this.#table.relayedBytes[source]! += count;
+    if (this.#table.moveBytes[source] !== -1) this.#table.moveBytes[source]! -= count;
     this.#table.activeMs[source] = this.nowMs;
   }
 

@@ -88,6 +88,11 @@ export class Sockets {
     return result < 0 ? this.errno : this.#ints[0] ?? 0;
   }
 
+  /** Octets that wait to be read. */
+  readableBytes(fd: number): number {
+    return this.libc.ioctl(fd, C.FIONREAD, this.#int.address) < 0 ? 0 : this.#ints[0] ?? 0;
+  }
+
   /** Sets an integer option. */
   setOption(fd: number, level: number, option: number, value: number): void {
     this.#ints[0] = value;
