@@ -96,11 +96,6 @@ function interleaveFamilies(approvals: readonly Approval[]): Approval[] {
   return ordered;
 }
 
-/** The error for a dial that did not come about in time. */
-export function connectTimeout(authority: string): ProxyError {
-  return new ProxyError("connection_timeout", `${authority}: not connected in time`);
-}
-
 function describeFailure(failure: ConnectFailure, approval: Approval): ProxyError {
   const where = formatSocketAddress(approval.address, approval.port);
   switch (failure) {

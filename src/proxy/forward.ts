@@ -120,21 +120,17 @@ export class Forward implements Endpoint, ResponseSink {
     this.#context.attach(upstream, this);
   }
 
-  /** Sends a request's head. Its body follows by `sendBody` and `endBody`. The head must stay valid until an ending. */
+  /** Sends a request's head, and what of its body had been sent when a kept-alive connection was lost. The body follows by `sendBody` and `endBody`. The head must stay valid until an ending. */
   begin(request: ForwardRequest): void {
     this.#request = request;
-    this.#upload.begin(this.#upstream, request.head, this.#reused);
+    const kept = this.#upload.begin(this.#upstream, request.head, this.#reused);
     this.#responseSeen = false;
     this.#headSent = false;
     this.#responseComplete = false;
     this.#switched = false;
     this.#reader.begin(request.head.method);
     this.#context.outbox.add(this.#upstream, writeRequestHead(this.#context.headWriter, request.head, request.change));
-  }
-
-  /** What of the body had been sent when the kept-alive connection was lost; to be asked for before the next `begin`, and sent again. */
-  takeReplay(): readonly Uint8Array[] {
-    return this.#upload.takeReplay();
+    for (const part of kept) this.#upload.send(part, 0);
   }
 
   /** Sends a part of the request body; so many octets of it, or of its chunk, are certain to follow. */

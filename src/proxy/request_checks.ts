@@ -26,6 +26,13 @@ export function checkRequest(head: RequestHead, instance: string): void {
   }
 }
 
+/** The error for a forwarded request on which nothing moves: the upstream's fault, or the client's whose body is awaited. */
+export function exchangeTimeout(isUpstreamAwaited: boolean, target: Target | undefined): ProxyError {
+  return isUpstreamAwaited
+    ? new ProxyError("connection_read_timeout", `${target?.authority}: no answer in time`)
+    : new ProxyError("http_request_error", "the request body did not arrive in time", 408);
+}
+
 /** Says whether Upgrade is to be passed on: asked for by Connection, in HTTP/1.1, and without a body (RFC 9110 §7.8). */
 export function wantsUpgrade(head: RequestHead): boolean {
   const { fields, framing } = head;

@@ -8,6 +8,7 @@ import type { ResponseHead } from "../http1/response_reader.ts";
 import { type Exchange, startExchange } from "../observe/exchange.ts";
 import type { ConnectionId, SocketAddress } from "../runtime/runtime.ts";
 import { admitConnected, type Approval, explainRevoked } from "./admit.ts";
+import type { ClientInput } from "./client_input.ts";
 import type { ProxyContext } from "./context.ts";
 import { Forward, type ForwardOwner } from "./forward.ts";
 import type { PipelineOwner } from "./pipeline_owner.ts";
@@ -17,6 +18,7 @@ import {
   answerAsFinalRecipient,
   checkRequest,
   decrementMaxForwards,
+  exchangeTimeout,
   readTarget,
   wantsUpgrade,
 } from "./request_checks.ts";
@@ -63,6 +65,10 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.clientId = owner.clientId;
   }
 
+  get input(): ClientInput {
+    return this.#owner.input;
+  }
+
   /** Whether a request is in hand. */
   get busy(): boolean {
     return this.#exchange !== undefined;
@@ -104,10 +110,6 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.onForwardProgress();
   }
 
-  onUploadMoved(count: number): void {
-    this.#owner.input.skip(count);
-  }
-
   /** Ends the request's body. */
   endBody(trailers: Fields | undefined): void {
     this.#trailers = trailers;
@@ -142,7 +144,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   refuse(error: ProxyError): void {
     this.#startExchange();
     this.#noteError(error);
-    const close = this.#mustClose() || !this.#owner.input.complete || error.code === "http_request_error";
+    const close = this.#mustClose() || !this.input.complete || error.code === "http_request_error";
     this.#answer(error.status, close, formatRefusal(error, this.#answerOptions(close)));
   }
 
@@ -231,7 +233,6 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     const { head, target, originForm } = request;
     const forward = this.#forward;
     if (forward === undefined) return;
-    const replay = forward.takeReplay();
     forward.begin({
       head,
       change: {
@@ -243,8 +244,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
         maxForwards: decrementMaxForwards(head),
       },
     });
-    for (const part of replay) forward.sendBody(part, 0);
-    if (this.#owner.input.complete) forward.endBody(this.#trailers);
+    if (this.input.complete) forward.endBody(this.#trailers);
     this.onForwardProgress();
   }
 
@@ -252,7 +252,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   onForwardProgress(): void {
     const { settings } = this.#context;
-    const waiting = this.#owner.input.complete && this.#forward?.responseSeen !== true;
+    const waiting = this.input.complete && this.#forward?.responseSeen !== true;
     this.#setDeadline(waiting ? settings.responseTimeoutMs : settings.idleTimeoutMs);
   }
 
@@ -267,10 +267,6 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   onClientBytes(count: number): void {
     if (this.#exchange !== undefined) this.#exchange.bytesToClient += count;
-  }
-
-  onUploadBlocked(blocked: boolean): void {
-    this.#owner.input.setBlocked(blocked);
   }
 
   onForwardDone(keepAlive: boolean): void {
@@ -289,7 +285,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     const request = this.#request;
     if (request === undefined) return;
     this.#setDeadline(0);
-    this.#owner.input.setBlocked(false);
+    this.input.setBlocked(false);
     this.#reach?.pursue(this.#reach.admit(request.exchange, request.target));
   }
 
@@ -300,12 +296,8 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   override onTimer(nowMs: number): void {
     const dueMs = (this.#forward?.movedMs ?? -Infinity) + this.#context.settings.idleTimeoutMs;
     if (dueMs > nowMs) return this.#context.timers.set(this, dueMs);
-    const { complete, blocked } = this.#owner.input;
-    this.fail(
-      complete || blocked || this.#forward?.uploadStalled === true
-        ? new ProxyError("connection_read_timeout", `${this.#request?.target.authority}: no answer in time`)
-        : new ProxyError("http_request_error", "the request body did not arrive in time", 408),
-    );
+    const { complete, blocked } = this.input;
+    this.fail(exchangeTimeout(complete || blocked || this.#forward?.uploadStalled === true, this.#request?.target));
   }
 
   // ── the tunnel ──
@@ -318,14 +310,10 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     }
     this.#context.timers.remove(this);
     if (opening.length > 0) engine.write(this.clientId, opening);
-    const held = this.#owner.input.takeHeld();
+    const held = this.input.takeHeld();
     this.#owner.onTunnelStart();
-    this.#forward =
-      this.#reach =
-      this.#request =
-      this.#head =
-      this.#trailers =
-        undefined;
+    this.#forward = this.#reach = undefined;
+    this.#request = this.#head = this.#trailers = undefined;
     const tunnel = new Tunnel(this.#context, this, this.clientId, upstream);
     this.#tunnel = tunnel;
     engine.resume(upstream);
@@ -353,7 +341,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   /** Answers a TRACE or OPTIONS whose hops are used up; true where it did (RFC 9110 §7.6.2). */
   #answerHere(head: RequestHead): boolean {
-    const close = this.#mustClose() || !this.#owner.input.complete;
+    const close = this.#mustClose() || !this.input.complete;
     const answer = answerAsFinalRecipient(head, this.#answerOptions(close));
     if (answer === undefined) return false;
     this.#answer(200, close, answer);

@@ -5,6 +5,7 @@ import type { Fields } from "../http1/fields.ts";
 import type { RequestHead } from "../http1/request_reader.ts";
 import type { ConnectionId } from "../runtime/runtime.ts";
 import { BodyMove } from "./body_move.ts";
+import type { ClientInput } from "./client_input.ts";
 import type { ProxyContext } from "./context.ts";
 
 const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -12,13 +13,10 @@ const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS
 /** The most octets of a request body that are kept for sending it again on a fresh connection. */
 const MAX_REPLAY_BYTES = 64 * 1024;
 
-/** Whose upload it is. */
+/** Whose upload it is, and where the body comes from. */
 export interface UploadOwner {
   readonly clientId: ConnectionId;
-  /** The upstream takes no more of the request body for now, or again. */
-  onUploadBlocked(blocked: boolean): void;
-  /** So many octets of the request body went from the client to the upstream without being read here. */
-  onUploadMoved(count: number): void;
+  readonly input: Pick<ClientInput, "setBlocked" | "skip">;
 }
 
 /** The request bodies of one client connection, one after the other. */
@@ -61,21 +59,19 @@ export class RequestUpload {
     return this.#head === undefined || IDEMPOTENT_METHODS.has(this.#head.method) || hasBody(this.#head);
   }
 
-  /** Begins with the body of a request. `keeps`: it may have to be sent again. */
-  begin(upstream: ConnectionId, head: RequestHead, keeps: boolean): void {
+  /**
+   * Begins with the body of a request; returns the parts of it that were kept when the connection before was lost, to be
+   * sent again behind the head. `keeps`: it may have to be sent again.
+   */
+  begin(upstream: ConnectionId, head: RequestHead, keeps: boolean): readonly Uint8Array[] {
+    const kept = this.#replay ?? [];
     this.#upstream = upstream;
     this.#head = head;
     this.#sentBytes = 0;
     this.#replay = keeps && IDEMPOTENT_METHODS.has(head.method) ? [] : undefined;
     this.#isBlocked = false;
     this.#isComplete = false;
-  }
-
-  /** What of the body had been sent when the connection was lost; to be asked for before the next `begin`. */
-  takeReplay(): readonly Uint8Array[] {
-    const parts = this.#replay ?? [];
-    this.#replay = undefined;
-    return parts;
+    return kept;
   }
 
   /** Sends a part of the body; so many octets of it, or of its chunk, are certain to follow. */
@@ -94,7 +90,7 @@ export class RequestUpload {
   endMove(movedBytes: number): void {
     const isWhole = this.#move.end(movedBytes);
     if (isWhole && this.#isChunked) this.#context.outbox.add(this.#upstream, CHUNK_END);
-    this.#owner.onUploadMoved(movedBytes);
+    this.#owner.input.skip(movedBytes);
   }
 
   /** Ends the body. */
@@ -120,7 +116,7 @@ export class RequestUpload {
   stop(): void {
     this.#upstream = -1;
     const movedBytes = this.#move.stop();
-    if (movedBytes > 0) this.#owner.onUploadMoved(movedBytes);
+    if (movedBytes > 0) this.#owner.input.skip(movedBytes);
   }
 
   /** Forgets what was kept for sending it again. */
@@ -134,7 +130,7 @@ export class RequestUpload {
 
   #setBlocked(blocked: boolean): void {
     this.#isBlocked = blocked;
-    this.#owner.onUploadBlocked(blocked);
+    this.#owner.input.setBlocked(blocked);
   }
 
   #keepForReplay(bytes: Uint8Array): void {

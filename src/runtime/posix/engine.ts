@@ -5,6 +5,7 @@ import { connectFailureOf } from "../node/system_error.ts";
 import type { Clock, ConnectionId, Engine, EngineHandler, SocketAddress } from "../runtime.ts";
 import { ConnectionTable, KIND } from "./connection_table.ts";
 import { EventQueue } from "./event_queue.ts";
+import { Dials } from "./dials.ts";
 import { Deferred } from "./deferred.ts";
 import * as C from "./libc.ts";
 import type { Libc } from "./libc.ts";
@@ -47,11 +48,10 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   readonly #sender: Sender;
   readonly #reading: Reading;
   readonly #listeners: Listeners;
+  readonly #dials: Dials;
   readonly #lingering: Lingering;
   readonly #deferred = new Deferred(this.#table);
   #wakeMs = Infinity;
-  /** Ids of dials for which no descriptor could be had are below -1, which is nobody. */
-  #nextIdWithoutDescriptor = -2;
   readonly #rest: Rest;
 
   constructor(handler: EngineHandler, options: PosixEngineOptions) {
@@ -67,6 +67,8 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
     this.#pool = new PipePool(this.#sockets);
     this.#lingering = new Lingering(this.#sockets, this.#table, this, this.#buffer);
     this.#listeners = new Listeners(this.#sockets, this.#events, this.#table, options, this);
+    const onFail = (id: ConnectionId, errno: number) => this.#failConnect(id, errno);
+    this.#dials = new Dials(this.#sockets, this.#events, this.#table, this.#deferred, onFail);
     this.#relay = new Relay(this.#sockets, this.#table, this.#pool, this, this.#buffer);
   }
 
@@ -132,18 +134,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   }
 
   connect(address: IpAddress, port: number): ConnectionId {
-    const table = this.#table;
-    const fd = this.#sockets.open(address);
-    if (fd < 0) {
-      const id = this.#nextIdWithoutDescriptor--;
-      this.#deferred.add(() => this.#handler.onConnectFail(id, connectFailureOf(errnoName(-fd))));
-      return id;
-    }
-    table.open(fd, KIND.CONNECTING);
-    const result = this.#sockets.connect(fd, address, port);
-    if (result === 0) this.#events.add(fd, table.generation[fd]!);
-    else this.#deferred.addFor(fd, () => this.#failConnect(fd, -result));
-    return fd;
+    return this.#dials.begin(address, port);
   }
 
   write(id: ConnectionId, bytes: Uint8Array): boolean {
@@ -354,7 +345,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   }
 
   #failConnect(fd: number, errno: number): void {
-    this.release(fd);
+    if (fd >= 0) this.release(fd);
     this.#handler.onConnectFail(fd, connectFailureOf(errnoName(errno)));
   }
 
