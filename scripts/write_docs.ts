@@ -35,7 +35,7 @@ function formatCommands(): string {
 }
 
 function formatSettings(): string {
-  const rows = (Object.values(OPTIONS) as Option<unknown>[]).filter((option) => option.hidden !== true).map(
+  const rows = (Object.values(OPTIONS) as Option<unknown>[]).map(
     (option) => {
       const { placeholder, repeatable } = option.kind;
       const flag = placeholder === undefined ? option.flag : `${option.flag} ${placeholder}`;

@@ -1,7 +1,6 @@
 // Owns what a command line comes to, and the short way to it: flags that are spelt out need no parser. Loads the parser for
 // all others, and for help.
 import manifest from "../../package.json" with { type: "json" };
-import { UsageError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { type CommandName, type OptionName, optionsOf } from "./options.ts";
 import type { FlagTexts } from "./settings.ts";
@@ -26,8 +25,6 @@ export type CommandLine =
 export interface CommandSet {
   readonly commands: readonly Command[];
   readonly fallback: Command;
-  /** Commands that are known but not in this build. */
-  readonly missing: readonly CommandName[];
 }
 
 /**
@@ -71,9 +68,4 @@ function readPlainFlags(command: CommandName, args: readonly string[]): FlagText
     texts.set(name, earlier === undefined ? text : `${earlier},${text}`);
   }
   return texts;
-}
-
-/** Makes the error for a part of the program that is planned but not built in. */
-export function notInThisBuild(part: string): UsageError {
-  return new UsageError([`${part} is not available in this build`]);
 }

@@ -5,7 +5,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { formatQuotedText, formatShownCharacter } from "../address/quoted_text.ts";
 import { UsageError } from "../errors.ts";
 import type { Command } from "./command.ts";
-import { type CommandLine, type CommandSet, notInThisBuild, PROGRAM, VERSION } from "./command_line.ts";
+import { type CommandLine, type CommandSet, PROGRAM, VERSION } from "./command_line.ts";
 import { nearest } from "./nearest.ts";
 import { type CommandName, type Option, type OptionName, optionsOf } from "./options.ts";
 import type { FlagTexts } from "./settings.ts";
@@ -24,7 +24,6 @@ export function parseCommandLine(args: readonly string[], set: CommandSet): Comm
   if (first === "help") return parseCommandLine([...rest.slice(0, 1), "--help"], set);
   const command = set.commands.find((one) => one.name === first);
   if (command !== undefined) return parseFlags(command, commandParser(command), rest, set);
-  if ((set.missing as readonly string[]).includes(first)) throw notInThisBuild(first);
   const suggestion = nearest(first, set.commands.map((one) => one.name));
   const hint = suggestion === undefined
     ? `expected one of ${set.commands.map((one) => `'${one.name}'`).join(", ")}`
@@ -114,7 +113,7 @@ function commanderOption(option: Option<unknown>): CommanderOption {
     ...(repeatable ? ["may be repeated"] : []),
   ];
   const description = notes.length === 0 ? option.help : `${option.help}\n${notes.join("; ")}`;
-  const built = new CommanderOption(flags, description).hideHelp(option.hidden ?? false);
+  const built = new CommanderOption(flags, description);
   if (repeatable) {
     built.argParser((text: string, earlier: string | undefined) => earlier === undefined ? text : `${earlier},${text}`);
   }
@@ -134,7 +133,7 @@ function usageErrorOf(error: CommanderError, command: Command): UsageError {
       if (options.some((option) => option.flag === flag)) {
         return new UsageError([`Unexpected value in ${formatQuotedText(subject)}: '${flag}' takes none`]);
       }
-      const suggestion = nearest(flag, options.flatMap((option) => option.hidden ? [] : option.flag));
+      const suggestion = nearest(flag, options.map((option) => option.flag));
       const hint = suggestion === undefined
         ? `'${command.name} --help' lists those there are`
         : `did you mean '${suggestion}'?`;

@@ -2,6 +2,7 @@
 import { UsageError } from "../errors.ts";
 import type { NameResolver } from "../dns/answer.ts";
 import { AccessLog } from "../observe/access_log.ts";
+import type { ControlCounters } from "../observe/control_counters.ts";
 import type { LogFormat } from "../observe/log_line.ts";
 import type { LogWriter } from "../observe/log_writer.ts";
 import type { ProcessLog } from "../observe/process_log.ts";
@@ -21,6 +22,8 @@ import { countWorkers } from "./worker_count.ts";
 export interface PlaneParts {
   readonly rules: string;
   readonly settings: ProxySettings;
+  readonly adminListener: SocketAddress | undefined;
+  readonly counters: ControlCounters;
   readonly format: LogFormat;
   readonly writer: LogWriter;
   readonly log: ProcessLog;
@@ -43,7 +46,7 @@ export interface StartedPlane {
 export async function chooseDataPlanes(context: CommandContext, parts: PlaneParts): Promise<readonly PlaneChoice[]> {
   const { runtime, settings } = context;
   const { threads } = runtime;
-  const news = new DataPlaneNews(parts.log, runtime.clock);
+  const news = new DataPlaneNews(parts.log, runtime.clock, parts.counters);
   const portable = (why: string): PlaneChoice => ({ why, make: () => makeLocal(context, parts, news) });
   if (settings.engine === "portable") {
     if ("dismiss" in threads) threads.dismiss();
@@ -70,6 +73,7 @@ export async function chooseDataPlanes(context: CommandContext, parts: PlanePart
           instance: makeInstance(),
           logFormat: parts.format,
           accessLog: settings.accessLog,
+          admin: plainAddress(parts.adminListener),
         },
         writeLog: (lines) => parts.writer.append(lines),
         onAcceptLimit: () => news.onAcceptLimit(),
@@ -105,7 +109,7 @@ export async function startDataPlane(
 
 function makeLocal(
   { runtime, settings }: CommandContext,
-  { rules, settings: own, format, writer }: PlaneParts,
+  { rules, settings: own, adminListener, format, writer }: PlaneParts,
   news: DataPlaneNews,
 ): LocalDataPlane {
   const accessLog = new AccessLog(writer, format, settings.accessLog);
@@ -113,11 +117,16 @@ function makeLocal(
     createEngine: runtime.createEngine,
     clock: runtime.clock,
     settings: own,
+    adminListener,
     record: (exchange) => accessLog.record(exchange),
     localAddresses: () => runtime.process.localAddresses(),
     onAcceptLimit: () => news.onAcceptLimit(),
     onRevoked: (counts) => news.onRevoked(counts),
   });
+}
+
+function plainAddress(listener: SocketAddress | undefined): { address: string; port: number } | undefined {
+  return listener === undefined ? undefined : { address: listener.address.text, port: listener.port };
 }
 
 function warnOfWorkers({ settings }: CommandContext, log: ProcessLog): void {

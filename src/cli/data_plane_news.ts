@@ -1,4 +1,5 @@
-// Owns what the data plane tells that belongs into the process log, and how often it is said.
+// Owns what the data plane tells that belongs into the process log and the counts, and how often it is said.
+import type { ControlCounters } from "../observe/control_counters.ts";
 import type { ProcessLog } from "../observe/process_log.ts";
 import type { RevokedCounts } from "../proxy/revocation.ts";
 import type { Clock } from "../runtime/runtime.ts";
@@ -10,11 +11,13 @@ const ACCEPT_LIMIT_MS = 1_000;
 export class DataPlaneNews {
   readonly #log: ProcessLog;
   readonly #clock: Clock;
+  readonly #counters: ControlCounters;
   #acceptLimitMs = -Infinity;
 
-  constructor(log: ProcessLog, clock: Clock) {
+  constructor(log: ProcessLog, clock: Clock, counters: ControlCounters) {
     this.#log = log;
     this.#clock = clock;
+    this.#counters = counters;
   }
 
   /** No descriptor was left to accept with; accepting goes on by itself. */
@@ -29,10 +32,15 @@ export class DataPlaneNews {
 
   /** Other rules have closed connections. */
   onRevoked({ tunnels, requests, keptAlive }: RevokedCounts): void {
+    const { revoked } = this.#counters;
+    revoked.tunnels += tunnels;
+    revoked.requests += requests;
+    revoked.keptAlive += keptAlive;
     this.#log.info("closed what the rules in force deny", { tunnels, requests, kept_alive: keptAlive });
   }
 
   onThreadEnd(reason: string): void {
+    this.#counters.threadEnds++;
     this.#log.error("a thread has died, its connections with it; another takes its place", { details: reason });
   }
 }

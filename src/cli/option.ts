@@ -17,10 +17,6 @@ export interface Option<T> {
   /** What it does, in one sentence for help. */
   readonly help: string;
   readonly commands: readonly CommandName[];
-  /** Whether a value asks for a part that this build is without; such a value ends the command. */
-  readonly isMissing?: (value: T) => boolean;
-  /** Whether help leaves it out, for as long as none of its values but the default is in this build. */
-  readonly hidden?: boolean;
 }
 
 /** Makes a row; its only use is to name the type of the value once. */

@@ -58,10 +58,8 @@ export const OPTIONS = {
     kind: offOr(LISTEN_ADDRESS),
     fallback: undefined,
     fallbackText: "off",
-    help: "Where health, readiness and metrics are served",
+    help: "Where health, readiness, metrics and the rules in force are served",
     commands: ["run", "healthcheck"],
-    isMissing: (value) => value !== undefined,
-    hidden: true,
   }),
   reportOnly: option<boolean>({
     flag: "--report-only",

@@ -1,6 +1,7 @@
 // Owns the wiring of the running proxy: rules, resolver, server, logs, signals. Every part is made elsewhere.
 import { formatSocketAddress } from "../address/ip_address.ts";
 import { UsageError } from "../errors.ts";
+import { ControlCounters } from "../observe/control_counters.ts";
 import type { LogFormat } from "../observe/log_line.ts";
 import { LogWriter } from "../observe/log_writer.ts";
 import { formatProcessLine, openProcessLog, type ProcessLog } from "../observe/process_log.ts";
@@ -9,6 +10,7 @@ import type { Policy } from "../policy/policy.ts";
 import { PolicyStore } from "../policy/store.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { type Admin, openAdmin } from "./admin.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { VERSION } from "./command_line.ts";
 import { defaultMaxConnections } from "./connection_limit.ts";
@@ -71,7 +73,11 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
   const { format, writer, log } = logs;
   const { runtime, settings } = context;
   const { process: host } = runtime;
+  const startEpochMs = runtime.clock.epochMs();
   const maxConnections = settings.maxConnections ?? defaultMaxConnections(await host.fileLimit());
+  const control = new ControlCounters();
+  const admin = await openAdmin(context);
+  using _admin = { [Symbol.dispose]: () => admin.listener?.close() };
   const planes = await chooseDataPlanes(context, {
     rules: rules.read.text,
     settings: {
@@ -83,6 +89,8 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
       maxConnectionsPerClient: settings.maxConnectionsPerClient,
       reportOnly: settings.reportOnly,
     },
+    adminListener: admin.listener,
+    counters: control,
     format,
     writer,
     log,
@@ -93,6 +101,8 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
   const reloader = Promise.withResolvers<RuleReloader>();
   host.onSignal("SIGHUP", () => void reloader.promise.then((ready) => ready.reload()));
   const started = await startDataPlane(planes, settings.listen, resolver, (chosen) => plane = chosen);
+  admin.view.plane = started.plane;
+  admin.view.resolver = resolver;
   // Compiled here only now: the data plane has its own, and serves while this one is made.
   const { policy } = rules.read;
   if (policy === undefined) throw new UsageError([]);
@@ -107,11 +117,36 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
     { source: rules.source, files: runtime.files, clock: runtime.clock, store, log, status, onReplaced },
     rules.read.text,
   );
-  logStart(context, log, started, policy, rules.read, maxConnections);
+  const { engineName, workers } = started.plane;
+  admin.view.state = {
+    facts: {
+      version: VERSION,
+      runtime: `${runtime.name} ${runtime.version}`,
+      engine: engineName,
+      workers,
+      maxConnections,
+      reportOnly: settings.reportOnly,
+      startEpochMs,
+      rulesFile: rules.source.kind === "file" ? rules.source.path : undefined,
+    },
+    get policy() {
+      return store.current;
+    },
+    rules: status,
+    control,
+    resolver,
+    get lostLogLines() {
+      return writer.lostLineCount;
+    },
+    readTraffic: () => started.plane.readTraffic(),
+  };
+  admin.readiness.begin();
+  logStart(context, log, started, policy, rules.read, { maxConnections, admin });
   reloader.resolve(reload);
   using _watch = watchRules(rules.source, runtime, reload);
 
   const reason = await stop.first;
+  admin.readiness.end();
   log.info("stopping", { reason, open_connections: started.plane.openConnections });
   const { ended, cut } = await drainProxy(started.plane, settings, stop.second);
   log.info("stopped", {
@@ -138,10 +173,11 @@ function logStart(
   { plane, listener, why }: StartedPlane,
   policy: Policy,
   read: ReadRules,
-  maxConnections: number,
+  { maxConnections, admin }: { readonly maxConnections: number; readonly admin: Admin },
 ): void {
   log.info("listening", {
     address: formatSocketAddress(listener.address, listener.port),
+    admin: admin.listener && formatSocketAddress(admin.listener.address, admin.listener.port),
     rules: policy.rules.length,
     digest: policy.digest,
     engine: plane.engineName,

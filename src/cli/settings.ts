@@ -39,8 +39,6 @@ export function readSettings(command: CommandName, flags: FlagTexts, env: Enviro
       problems.push(
         `Bad value ${formatQuotedText(given.text)} for ${given.where}: ${parsed.why}; expected ${option.kind.expected}`,
       );
-    } else if (option.isMissing?.(parsed.value)) {
-      problems.push(`${given.where}${given.source === "flag" ? " " : "="}${given.text} is not available in this build`);
     } else {
       values.set(name, parsed.value);
     }

@@ -27,6 +27,7 @@ export class LogWriter {
   #isUrgent = false;
   #isBroken = false;
   #droppedLines = 0;
+  #lostLineCount = 0;
   readonly #formatDropped: (lines: number) => string;
 
   /** `formatDropped` makes the line that says how many lines were lost. */
@@ -35,10 +36,19 @@ export class LogWriter {
     this.#formatDropped = formatDropped;
   }
 
+  /** Appends that were lost since the start, because stdout was too slow or broken; of the access log each may be several lines. */
+  get lostLineCount(): number {
+    return this.#lostLineCount;
+  }
+
   /** Takes one line, its line feed included. */
   append(line: string): void {
-    if (this.#isBroken) return;
+    if (this.#isBroken) {
+      this.#lostLineCount++;
+      return;
+    }
     if (this.#batch.length + line.length > MAX_WAITING_CHARACTERS) {
+      this.#lostLineCount++;
       this.#droppedLines++;
       return;
     }

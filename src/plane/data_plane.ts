@@ -1,6 +1,7 @@
 // Owns what the control plane may ask of the data plane, whether that runs in this thread or in others.
 import type { IpAddress } from "../address/ip_address.ts";
 import type { Answer } from "../dns/answer.ts";
+import type { TrafficCounters } from "../observe/traffic_counters.ts";
 import type { CutCounts } from "../proxy/server.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 
@@ -8,6 +9,12 @@ import type { SocketAddress } from "../runtime/runtime.ts";
 export interface CutReport extends CutCounts {
   /** Connections of threads that did not say what became of them: the end of the process cuts them. */
   readonly untold: number;
+}
+
+/** How many threads were asked whether they are alive, and how many answered in time. */
+export interface PingReport {
+  readonly asked: number;
+  readonly answered: number;
 }
 
 /** The running proxy, as the control plane sees it. */
@@ -22,6 +29,10 @@ export interface DataPlane {
   replaceRules(rules: string): void;
   /** Hands over a late answer of the resolver. */
   onAnswer(token: number, answer: Answer): void;
+  /** What it has counted so far, all threads together. */
+  readTraffic(): TrafficCounters;
+  /** Asks every thread whether it is alive, but for those that are being replaced. Takes no longer than the limit. */
+  ping(limitMs: number): Promise<PingReport>;
   /** Stops accepting and ends what is idle. */
   stopAccepting(): void;
   /** Resolves when nothing is open any more. To be called after `stopAccepting`. */

@@ -1,12 +1,13 @@
 // Owns the data plane in the control plane's own thread: one proxy on the runtime's own sockets.
 import type { IpAddress } from "../address/ip_address.ts";
 import type { Answer, NameResolver } from "../dns/answer.ts";
+import type { TrafficCounters } from "../observe/traffic_counters.ts";
 import { parseRules } from "../policy/parse_rules.ts";
 import { Policy } from "../policy/policy.ts";
 import { PolicyStore } from "../policy/store.ts";
 import { type ProxyParts, ProxyServer } from "../proxy/server.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
-import type { CutReport, DataPlane } from "./data_plane.ts";
+import type { CutReport, DataPlane, PingReport } from "./data_plane.ts";
 import { RuleSwap } from "./rule_swap.ts";
 
 /** One proxy in this thread. */
@@ -45,6 +46,15 @@ export class LocalDataPlane implements DataPlane {
 
   onAnswer(token: number, answer: Answer): void {
     this.#server.onAnswer(token, answer);
+  }
+
+  readTraffic(): TrafficCounters {
+    return this.#server.counters;
+  }
+
+  /** It is this thread that asks. */
+  ping(): Promise<PingReport> {
+    return Promise.resolve({ asked: 1, answered: 1 });
   }
 
   stopAccepting(): void {

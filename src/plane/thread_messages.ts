@@ -20,6 +20,10 @@ export interface ThreadStart {
   readonly accessLog: AccessLogMode;
   /** The client connections of all threads, as makeBudgetMemory makes it. */
   readonly connections: SharedArrayBuffer;
+  /** What this thread counts in, as makeTrafficMemory makes it; another may have counted in it before. */
+  readonly traffic: SharedArrayBuffer;
+  /** The admin endpoint's listener. */
+  readonly admin: { readonly address: string; readonly port: number } | undefined;
   /** How many threads there are, and which of them this is, from 0. */
   readonly threads: number;
   readonly thread: number;
@@ -29,6 +33,7 @@ export interface ThreadStart {
 export type ToThread =
   | { readonly kind: "rules"; readonly rules: string }
   | { readonly kind: "answer"; readonly token: number; readonly answer: PlainAnswer }
+  | { readonly kind: "ping"; readonly token: number }
   | { readonly kind: "stop-accepting" }
   | { readonly kind: "cut" };
 
@@ -39,6 +44,7 @@ export type FromThread =
   | { readonly kind: "lookup"; readonly token: number; readonly name: string }
   | { readonly kind: "forget"; readonly token: number }
   | { readonly kind: "log"; readonly lines: string }
+  | { readonly kind: "pong"; readonly token: number }
   | { readonly kind: "accept-limit" }
   | { readonly kind: "revoked"; readonly counts: RevokedCounts }
   | { readonly kind: "empty" }

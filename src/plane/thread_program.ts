@@ -4,11 +4,12 @@ import { IpAddress } from "../address/ip_address.ts";
 import type { Answer, NameResolver } from "../dns/answer.ts";
 import { CommandFailure } from "../errors.ts";
 import { AccessLog } from "../observe/access_log.ts";
+import { TrafficCounters } from "../observe/traffic_counters.ts";
 import { parseRules } from "../policy/parse_rules.ts";
 import { Policy } from "../policy/policy.ts";
 import { PolicyStore } from "../policy/store.ts";
 import { ProxyServer } from "../proxy/server.ts";
-import type { ThreadSide } from "../runtime/runtime.ts";
+import type { SocketAddress, ThreadSide } from "../runtime/runtime.ts";
 import { ConnectionBudget } from "../proxy/connection_budget.ts";
 import { LineBatch } from "./line_batch.ts";
 import { RuleSwap } from "./rule_swap.ts";
@@ -27,6 +28,8 @@ export class ThreadProgram implements NameResolver {
     this.#side = side;
     this.#start = start;
     this.#policy = new PolicyStore(compile(start.rules));
+    const counters = new TrafficCounters(start.traffic);
+    counters.takeOver();
     const accessLog = { log: undefined as AccessLog | undefined };
     this.#server = new ProxyServer({
       createEngine: side.createEngine,
@@ -36,6 +39,8 @@ export class ThreadProgram implements NameResolver {
       instance: start.instance,
       budget: new ConnectionBudget(start.connections, start.settings, start.threads, start.thread),
       record: (exchange) => accessLog.log?.record(exchange),
+      counters,
+      adminListener: parseAdmin(start),
       localAddresses: () => side.localAddresses(),
       onAcceptLimit: () => this.#post({ kind: "accept-limit" }),
       onRevoked: (counts) => this.#post({ kind: "revoked", counts }),
@@ -65,6 +70,8 @@ export class ThreadProgram implements NameResolver {
         return this.#swap.begin(message.rules);
       case "answer":
         return this.#server.onAnswer(message.token, fromPlainAnswer(message.answer));
+      case "ping":
+        return this.#post({ kind: "pong", token: message.token });
       case "stop-accepting":
         this.#server.onEmpty(() => {
           this.#batch.flush();
@@ -91,6 +98,11 @@ export class ThreadProgram implements NameResolver {
   #post(message: FromThread): void {
     this.#side.post(message);
   }
+}
+
+function parseAdmin({ admin }: ThreadStart): SocketAddress | undefined {
+  const address = admin === undefined ? undefined : IpAddress.parse(admin.address);
+  return admin === undefined || address === undefined ? undefined : { address, port: admin.port };
 }
 
 function compile(rules: string): Policy {

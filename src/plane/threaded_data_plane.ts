@@ -2,11 +2,12 @@
 import { IpAddress } from "../address/ip_address.ts";
 import type { Answer, NameResolver } from "../dns/answer.ts";
 import { CommandFailure } from "../errors.ts";
+import { makeTrafficMemory, TrafficCounters } from "../observe/traffic_counters.ts";
 import type { SocketAddress, ThreadHandle, Threads } from "../runtime/runtime.ts";
 import { ConnectionBudget, makeBudgetMemory } from "../proxy/connection_budget.ts";
 import type { CutCounts } from "../proxy/server.ts";
 import type { RevokedCounts } from "../proxy/revocation.ts";
-import type { CutReport, DataPlane } from "./data_plane.ts";
+import type { CutReport, DataPlane, PingReport } from "./data_plane.ts";
 import { type FromThread, type ThreadStart, toPlainAnswer, type ToThread } from "./thread_messages.ts";
 
 /** Tokens of a thread are told from another's by their part of the number: 2^20 threads, 2^32 look-ups each. */
@@ -27,7 +28,7 @@ export class ThreadStartError extends Error {
 export interface ThreadedParts {
   readonly threads: Threads;
   readonly workers: number;
-  readonly start: Omit<ThreadStart, "address" | "port" | "connections" | "threads" | "thread">;
+  readonly start: Omit<ThreadStart, "address" | "port" | "connections" | "traffic" | "threads" | "thread">;
   /** Takes lines of the access log. */
   readonly writeLog: (lines: string) => void;
   readonly onAcceptLimit: () => void;
@@ -52,6 +53,10 @@ export class ThreadedDataPlane implements DataPlane {
   readonly #memory: SharedArrayBuffer;
   readonly #budget: ConnectionBudget;
   readonly #threads: Worker[] = [];
+  /** One for each thread, and for whoever takes its place. */
+  readonly #traffic: readonly SharedArrayBuffer[];
+  readonly #pings = new Map<number, (worker: Worker) => void>();
+  #lastPing = 0;
   #rules: string;
   #listener: SocketAddress | undefined;
   #resolver: NameResolver | undefined;
@@ -60,6 +65,7 @@ export class ThreadedDataPlane implements DataPlane {
   constructor(parts: ThreadedParts) {
     this.#parts = parts;
     this.workers = parts.workers;
+    this.#traffic = Array.from({ length: parts.workers }, makeTrafficMemory);
     this.#rules = parts.start.rules;
     this.#memory = makeBudgetMemory(parts.start.settings, parts.workers);
     this.#budget = new ConnectionBudget(this.#memory, parts.start.settings, parts.workers);
@@ -93,6 +99,29 @@ export class ThreadedDataPlane implements DataPlane {
     worker?.handle?.post(
       { kind: "answer", token: token % TOKENS_PER_THREAD, answer: toPlainAnswer(answer) } satisfies ToThread,
     );
+  }
+
+  readTraffic(): TrafficCounters {
+    return TrafficCounters.sum(this.#traffic);
+  }
+
+  async ping(limitMs: number): Promise<PingReport> {
+    const token = ++this.#lastPing;
+    const living = this.#living();
+    const waiting = new Set(living);
+    if (living.length === 0) return { asked: 0, answered: 0 };
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.#pings.set(token, (worker) => {
+        waiting.delete(worker);
+        if (waiting.size > 0) return;
+        clearTimeout(timer);
+        resolve();
+      });
+      for (const { handle } of living) handle?.post({ kind: "ping", token } satisfies ToThread);
+    });
+    this.#pings.delete(token);
+    return { asked: living.length, answered: living.length - waiting.size };
   }
 
   stopAccepting(): void {
@@ -147,6 +176,7 @@ export class ThreadedDataPlane implements DataPlane {
       address: address?.text,
       port,
       connections: this.#memory,
+      traffic: this.#traffic[index]!,
       threads: this.workers,
       thread: index,
     };
@@ -174,6 +204,8 @@ export class ThreadedDataPlane implements DataPlane {
         return this.#lookup(worker, message.name, message.token);
       case "forget":
         return this.#resolver?.forget(worker.index * TOKENS_PER_THREAD + message.token);
+      case "pong":
+        return this.#pings.get(message.token)?.(worker);
       case "accept-limit":
         return this.#parts.onAcceptLimit();
       case "revoked":
@@ -198,6 +230,7 @@ export class ThreadedDataPlane implements DataPlane {
     worker.onStarted?.(new ThreadStartError(reason));
     worker.onEmpty?.();
     worker.onCut?.({ requests: 0, tunnels: 0 });
+    for (const onPong of this.#pings.values()) onPong(worker);
     const listener = this.#listener;
     if (this.#stopping || listener === undefined) return;
     this.#parts.onThreadEnd(reason);

@@ -4,6 +4,7 @@ import type { Answer } from "../dns/answer.ts";
 import type { ChunkedWriter } from "../http1/chunked_writer.ts";
 import type { HeadWriter } from "../http1/head_writer.ts";
 import type { Exchange } from "../observe/exchange.ts";
+import type { TrafficCounters } from "../observe/traffic_counters.ts";
 import type { PolicyStore } from "../policy/store.ts";
 import type { Clock, ConnectFailure, ConnectionId, Engine } from "../runtime/runtime.ts";
 import type { Outbox } from "./outbox.ts";
@@ -38,6 +39,7 @@ export interface ProxyContext {
   readonly settings: ProxySettings;
   readonly instance: string;
   readonly via: string;
+  readonly counters: TrafficCounters;
   readonly timers: TimerHeap;
   readonly outbox: Outbox;
   /** For the heads that the proxy sends; its bytes are valid until its next `begin`. */

@@ -86,6 +86,10 @@ export class Reach extends Timer implements LookupWaiter, DialOwner {
 
   #pursue(admission: Admission): void {
     this.#startMs = this.#context.clock.nowMs();
+    const exchange = this.#exchange;
+    if (admission.kind !== "resolve" && exchange !== undefined && exchange.decision !== "none") {
+      this.#context.counters.countDecision(exchange.ruleLine);
+    }
     switch (admission.kind) {
       case "refused":
         return this.#fail(admission.error);

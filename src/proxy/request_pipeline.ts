@@ -199,6 +199,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     const kept = head.method === "CONNECT" ? undefined : this.#forward?.keptFor(target);
     if (kept !== undefined && admitConnected(this.#context, exchange, target, kept)) {
       if (this.#answerHere(head)) return;
+      this.#context.counters.countDecision(exchange.ruleLine);
       exchange.upstream = this.#upstream;
       return this.#startForward(this.#request);
     }
@@ -307,6 +308,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     if (this.#exchange !== undefined) {
       this.#exchange.status = status;
       this.#exchange.tunnel = true;
+      this.#context.counters.add("tunnelsOpened");
     }
     this.#context.timers.remove(this);
     if (opening.length > 0) engine.write(this.clientId, opening);

@@ -6,6 +6,7 @@ import { ProxyError } from "../errors.ts";
 import { ChunkedWriter } from "../http1/chunked_writer.ts";
 import { HeadWriter } from "../http1/head_writer.ts";
 import type { Exchange } from "../observe/exchange.ts";
+import { TrafficCounters } from "../observe/traffic_counters.ts";
 import type { PolicyStore } from "../policy/store.ts";
 import type {
   Clock,
@@ -40,6 +41,10 @@ export interface ProxyParts {
   readonly budget?: ConnectionBudget;
   /** Takes each ended exchange. */
   readonly record: (exchange: Exchange) => void;
+  /** Where it counts what it does; of no use to anyone where none is given. */
+  readonly counters?: TrafficCounters;
+  /** The admin endpoint's listener: nobody may get there through the proxy. */
+  readonly adminListener?: SocketAddress | undefined;
   /** Reads this machine's addresses afresh, to know its own listeners. */
   readonly localAddresses: () => readonly IpAddress[];
   /** Told when connections cannot be accepted for want of file descriptors. */
@@ -62,6 +67,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   readonly settings: ProxySettings;
   readonly instance: string;
   readonly via: string;
+  readonly counters: TrafficCounters;
   readonly timers: TimerHeap = new TimerHeap();
   readonly outbox: Outbox;
   readonly headWriter: HeadWriter = new HeadWriter();
@@ -89,6 +95,8 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     this.settings = parts.settings;
     this.instance = parts.instance ?? makeInstance();
     this.via = formatVia(this.instance);
+    this.counters = parts.counters ?? new TrafficCounters();
+    if (parts.adminListener !== undefined) this.#listeners.push(parts.adminListener);
     this.#budget = parts.budget ?? new ConnectionBudget(makeBudgetMemory(parts.settings), parts.settings);
     this.#revocation = new Revocation(
       () => this.#sessions.values(),
@@ -144,6 +152,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
 
   /** Ends tunnels and kept-alive connections that the rules in force no longer allow, later also requests under way. */
   enforcePolicy(): void {
+    this.counters.resetDecisions();
     this.#revocation.begin();
     this.#afterEvent();
   }
@@ -168,6 +177,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   onAccept(id: ConnectionId, client: SocketAddress): void {
     const noPlace = this.#budget.take(client.address);
     const over = noPlace !== undefined;
+    this.counters.add(over ? "connectionsRefused" : "connectionsOpened");
     if (over && this.#refusedOpen >= MAX_REFUSED_AT_ONCE) {
       this.engine.close(id);
       return;
@@ -182,11 +192,13 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   }
 
   onConnect(id: ConnectionId): void {
+    this.counters.countDial("connected");
     this.#endpoints[id]?.onConnect(id);
     this.#afterEvent();
   }
 
   onConnectFail(id: ConnectionId, failure: ConnectFailure): void {
+    this.counters.countDial(failure);
     const endpoint = this.#detach(id);
     endpoint?.onConnectFail(id, failure);
     this.#afterEvent();
@@ -232,6 +244,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   }
 
   onAcceptLimit(): void {
+    this.counters.add("acceptLimits");
     this.#parts.onAcceptLimit?.();
   }
 
@@ -277,6 +290,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   }
 
   record(exchange: Exchange): void {
+    this.counters.countExchange(exchange);
     this.#parts.record(exchange);
   }
 
@@ -285,7 +299,10 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     if (session === undefined) return;
     this.#sessions.delete(id);
     if (session.overLimit) this.#refusedOpen--;
-    else this.#budget.give(session.client.address);
+    else {
+      this.#budget.give(session.client.address);
+      this.counters.add("connectionsClosed");
+    }
     if (this.#sessions.size > 0) return;
     const onEmpty = this.#onEmpty;
     this.#onEmpty = undefined;

@@ -146,6 +146,37 @@ export interface Inputs {
   readStdin(): AsyncIterable<Uint8Array>;
 }
 
+/** A server of the runtime's own for a few requests: health, metrics. Not of the data path. */
+export interface Http {
+  /** Serves on an address (undefined: every one). Throws CommandFailure with one clear line where it can't. */
+  serve(address: IpAddress | undefined, port: number, handle: HttpHandler): Promise<HttpListener>;
+  /** Asks `GET path` of an address, obeying no proxy. Rejects with an Error of a few words where no answer comes in time. */
+  get(server: SocketAddress, path: string, limitMs: number): Promise<HttpAnswer>;
+}
+
+/** Answers one request. What it throws becomes a 500. */
+export type HttpHandler = (request: Request) => Response | Promise<Response>;
+
+/** A server that listens. */
+export interface HttpListener extends SocketAddress {
+  /** Stops listening and closes every connection. */
+  close(): void;
+}
+
+/** An answer as far as it is looked at. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** What the process has taken of the machine. */
+export interface ProcessUsage {
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  /** undefined where it is not known. */
+  readonly openFiles: number | undefined;
+}
+
 /** The process around the program. */
 export interface Process {
   readonly args: readonly string[];
@@ -162,6 +193,7 @@ export interface Process {
   onSignal(signal: "SIGTERM" | "SIGINT" | "SIGHUP", handler: () => void): void;
   /** The addresses of this machine's interfaces, read afresh. */
   localAddresses(): readonly IpAddress[];
+  usage(): ProcessUsage;
   /** The soft limit of open files, or undefined where it is unknown or unlimited. */
   fileLimit(): Promise<number | undefined>;
 }
@@ -230,6 +262,7 @@ export interface Runtime {
   readonly folders: Folders;
   readonly inputs: Inputs;
   readonly process: Process;
+  readonly http: Http;
   /** Threads on the operating system's sockets, or why there are none here. */
   readonly threads: Threads | { readonly unavailable: string };
   /** The sockets of `setup-network`, or why there are none here. */

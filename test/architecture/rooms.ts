@@ -17,12 +17,19 @@ export const ROOMS: Readonly<
     rooms: ["address", "policy", "dns", "observe", "proxy", "errors", "limits", "contract"],
     packages: [],
   },
+  explain: { rooms: ["address", "policy", "dns", "errors"], packages: [] },
+  admin: {
+    rooms: ["address", "policy", "dns", "observe", "explain", "errors", "contract"],
+    packages: ["prom-client"],
+  },
   router: { rooms: ["address", "errors", "limits", "contract"], packages: [] },
   manifest: { rooms: ["address"], packages: ["yaml"] },
   suggest: { rooms: ["address", "errors"], packages: ["tldts"] },
   cli: {
     rooms: [
       "suggest",
+      "explain",
+      "admin",
       "address",
       "policy",
       "dns",

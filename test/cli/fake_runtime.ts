@@ -1,6 +1,7 @@
 // Owns a runtime whose process, files and network are a test's: what is written is kept, what is asked for is counted,
 // signals come when the test says so.
 import type { Engine, EngineHandler, Runtime, SocketAddress } from "../../src/runtime/runtime.ts";
+import { CommandFailure } from "../../src/errors.ts";
 import { IpAddress } from "../../src/address/ip_address.ts";
 
 /** What a fake process is started with. */
@@ -13,6 +14,7 @@ export interface FakeOptions {
   readonly fileLimit?: number;
   readonly stdin?: string;
   readonly network?: Runtime["network"];
+  readonly httpGet?: Runtime["http"]["get"];
 }
 
 /** A fake runtime with what came of it. */
@@ -64,6 +66,10 @@ export class FakeRuntime {
           yield new TextEncoder().encode(options.stdin ?? "");
         },
       },
+      http: {
+        serve: () => Promise.reject(new CommandFailure("there is no machine below")),
+        get: options.httpGet ?? (() => Promise.reject(new Error("there is no machine below"))),
+      },
       threads: { unavailable: "there is no machine below" },
       network: options.network ?? { unavailable: "there is no machine below" },
       process: {
@@ -83,6 +89,7 @@ export class FakeRuntime {
         readStdin: () => Promise.resolve(""),
         onSignal: (signal, handler) => void this.#handlers.push({ signal, handler }),
         localAddresses: () => [],
+        usage: () => ({ cpuSeconds: 1.5, residentBytes: 50_000_000, openFiles: undefined }),
         fileLimit: () => Promise.resolve(options.fileLimit),
       },
     };

@@ -245,19 +245,4 @@ describe("readSettings()", () => {
     expect(settings.listen.port).toBe(8080);
     expect(sourceOf("listen")).toBe("default");
   });
-
-  const missing = [
-    { name: "admin", text: ":8081", flag: "--admin :8081", variable: "EGRESS_HTTP_PROXY_ADMIN=:8081" },
-  ] as const;
-  for (const { name, text, flag, variable } of missing) {
-    test(`says that ${flag} is not in this build`, () => {
-      const env = { [OPTIONS[name].variable ?? ""]: text };
-      expect(linesOf(() => readSettings("run", new Map([[name, text]]), {}))).toEqual([
-        `${flag} is not available in this build`,
-      ]);
-      expect(linesOf(() => readSettings("run", new Map(), env))).toEqual([
-        `${variable} is not available in this build`,
-      ]);
-    });
-  }
 });

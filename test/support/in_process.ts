@@ -39,6 +39,7 @@ export async function startInProcess(
     onSignal(signal, handler) {
       handlers.set(signal, [...handlers.get(signal) ?? [], handler]);
     },
+    usage: () => real.usage(),
     localAddresses: () => real.localAddresses(),
     fileLimit: () => real.fileLimit(),
   };

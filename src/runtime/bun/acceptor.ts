@@ -6,7 +6,7 @@
 // waiting clients, and opened again from it when there is room (contract case "descriptors run out").
 import { IpAddress } from "../../address/ip_address.ts";
 import type { SocketAddress } from "../runtime.ts";
-import { listenError, systemErrorCode } from "../node/system_error.ts";
+import { listenAnywhere } from "../node/listen_anywhere.ts";
 import type { Connection } from "./connection.ts";
 import type { Descriptors } from "./descriptors.ts";
 
@@ -46,18 +46,7 @@ export class Acceptor {
 
   /** Listens; throws UsageError where it can't. */
   listen(address: IpAddress | undefined, port: number): SocketAddress {
-    let bun: Bun.TCPSocketListener<Connection>;
-    try {
-      bun = this.#open(address?.text ?? "::", port);
-    } catch (error) {
-      const hasNoIpv6 = ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(systemErrorCode(error) ?? "");
-      if (address !== undefined || !hasNoIpv6) throw listenError(address, port, error);
-      try {
-        bun = this.#open("0.0.0.0", port);
-      } catch (error) {
-        throw listenError(address, port, error);
-      }
-    }
+    const bun = listenAnywhere(address, port, (hostname) => this.#open(hostname, port));
     const fd = fdOf(bun);
     this.#descriptors?.enlargeBacklog(fd);
     this.#listeners.push({ bun, keptFd: this.#descriptors?.duplicate(fd) });

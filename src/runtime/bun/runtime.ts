@@ -7,6 +7,7 @@ import { systemFiles, systemFolders } from "../node/files.ts";
 import { systemInputs } from "../node/inputs.ts";
 import { createProcess } from "../node/process.ts";
 import type { CreateEngine, Runtime } from "../runtime.ts";
+import { bunHttp } from "./http.ts";
 import { systemNetwork } from "../posix/network_sockets.ts";
 import { openThreads } from "../posix/threads.ts";
 import { BunEngine } from "./engine.ts";
@@ -28,6 +29,7 @@ export function createBunRuntime(threadProgram: URL): Runtime {
     files: systemFiles,
     folders: systemFolders,
     inputs: systemInputs,
+    http: bunHttp,
     process: createProcess({
       args: process.argv.slice(2), // In a compiled executable too, where Bun makes up the first two.
       writeStdout: (bytes) => writeDescriptor(1, bytes),

@@ -15,6 +15,7 @@ import { createProcess } from "../node/process.ts";
 import { systemNetwork } from "../posix/network_sockets.ts";
 import { openThreads } from "../posix/threads.ts";
 import type { CreateEngine, Runtime } from "../runtime.ts";
+import { denoHttp } from "./http.ts";
 import { DenoEngine } from "./engine.ts";
 import { denoFfi } from "./ffi.ts";
 
@@ -38,6 +39,7 @@ export function createDenoRuntime(threadProgram: URL): Runtime {
     files: systemFiles,
     folders: systemFolders,
     inputs: systemInputs,
+    http: denoHttp,
     process: createProcess({
       args: Deno.args,
       // Not node:fs: its write() to a full pipe blocks the loop (2.9).

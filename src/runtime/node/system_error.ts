@@ -34,6 +34,11 @@ export function connectFailureOf(code: string | undefined): ConnectFailure {
   return (code === undefined ? undefined : CONNECT_FAILURES[code]) ?? "failed";
 }
 
+/** Whether listening on every address failed because the machine has no IPv6. */
+export function hasNoIpv6(error: unknown): boolean {
+  return ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(systemErrorCode(error) ?? "");
+}
+
 const LISTEN_ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: "the address is in use; stop what listens there or choose another port",
   EACCES: "permission denied; choose a port from 1024 up, or grant the capability NET_BIND_SERVICE",

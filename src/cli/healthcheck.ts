@@ -1,0 +1,64 @@
+// Owns `healthcheck`: whether the proxy that runs here is ready, for probes in an image that has no shell and no curl.
+import { formatSocketAddress, IpAddress } from "../address/ip_address.ts";
+import { formatQuotedText } from "../address/quoted_text.ts";
+import { CommandFailure, UsageError } from "../errors.ts";
+import type { Http, HttpAnswer, SocketAddress } from "../runtime/runtime.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { OPTIONS } from "./options.ts";
+import type { ListenAddress } from "./socket_address.ts";
+
+/** Less than a probe gives it. */
+const LIMIT_MS = 1_500;
+
+const LOOPBACK = ["127.0.0.1", "::1"].map((text) => IpAddress.parse(text)!);
+
+/** Asks the running proxy whether it is ready. */
+export const HEALTHCHECK: Command = {
+  name: "healthcheck",
+  summary: "Ask the running proxy whether it is ready",
+  notes: [
+    "It asks the admin endpoint that --admin or its variable names, by loopback where that is every address.",
+    "",
+    "Exit code: 0 ready; 1 not ready, or no answer; 2 wrong usage.",
+  ].join("\n"),
+  execute: healthcheck,
+};
+
+async function healthcheck({ runtime, settings }: CommandContext): Promise<number> {
+  const { admin } = settings;
+  const { flag, variable } = OPTIONS.admin;
+  if (admin === undefined) {
+    throw new UsageError([`Missing ${flag}: give it, or ${variable}, the value that the proxy has`]);
+  }
+  if (admin.port === 0) throw new UsageError([`Bad value ':0' for ${flag}: expected the port that the proxy has`]);
+  const { status, body } = await ask(runtime.http, addressesOf(admin));
+  if (status === 200) return 0;
+  const said = formatQuotedText(body.trim().slice(0, 200)).slice(1, -1);
+  throw new CommandFailure(`Not healthy: the proxy answers ${status}: ${said}`);
+}
+
+/** Where to ask, in order. */
+function addressesOf({ address, port }: ListenAddress): readonly SocketAddress[] {
+  const isAny = address === undefined || address.bytes.every((octet) => octet === 0);
+  if (!isAny) return [{ address, port }];
+  const loopback = LOOPBACK.filter(({ family }) => address === undefined || address.family === family);
+  return loopback.map((one) => ({ address: one, port }));
+}
+
+/** The first answer; where there is none, why the first could not be asked. */
+async function ask(http: Http, servers: readonly SocketAddress[]): Promise<HttpAnswer> {
+  let failure: CommandFailure | undefined;
+  for (const server of servers) {
+    try {
+      return await http.get(server, "/readyz", LIMIT_MS);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      failure ??= new CommandFailure(
+        `Cannot ask ${
+          formatSocketAddress(server.address, server.port)
+        }: ${why}; is the proxy running with ${OPTIONS.admin.flag}?`,
+      );
+    }
+  }
+  throw failure;
+}
