@@ -10,6 +10,10 @@ import type { ListenAddress } from "./socket_address.ts";
 /** Less than a probe gives it. */
 const LIMIT_MS = 1_500;
 
+/** The most of an answer that is shown. */
+const MAX_SAID_CHARACTERS = 200;
+
+const ANY = IpAddress.parse("0.0.0.0")!;
 const LOOPBACK = ["127.0.0.1", "::1"].map((text) => IpAddress.parse(text)!);
 
 /** Asks the running proxy whether it is ready. */
@@ -30,11 +34,15 @@ async function healthcheck({ runtime, settings }: CommandContext): Promise<numbe
   if (admin === undefined) {
     throw new UsageError([`Missing ${flag}: give it, or ${variable}, the value that the proxy has`]);
   }
-  if (admin.port === 0) throw new UsageError([`Bad value ':0' for ${flag}: expected the port that the proxy has`]);
-  const { status, body } = await ask(runtime.http, addressesOf(admin));
+  if (admin.port === 0) {
+    const value = formatSocketAddress(admin.address ?? ANY, 0);
+    throw new UsageError([`Bad value '${value}' for ${flag}: expected the port that the proxy has`]);
+  }
+  const { server, answer: { status, body } } = await ask(runtime.http, addressesOf(admin));
   if (status === 200) return 0;
-  const said = formatQuotedText(body.trim().slice(0, 200)).slice(1, -1);
-  throw new CommandFailure(`Not healthy: the proxy answers ${status}: ${said}`);
+  const said = formatQuotedText(body.trim().slice(0, MAX_SAID_CHARACTERS)).slice(1, -1);
+  const place = formatSocketAddress(server.address, server.port);
+  throw new CommandFailure(`Not healthy: ${place} answers ${status}: ${said}`);
 }
 
 /** Where to ask, in order. */
@@ -46,11 +54,14 @@ function addressesOf({ address, port }: ListenAddress): readonly SocketAddress[]
 }
 
 /** The first answer; where there is none, why the first could not be asked. */
-async function ask(http: Http, servers: readonly SocketAddress[]): Promise<HttpAnswer> {
+async function ask(
+  http: Http,
+  servers: readonly SocketAddress[],
+): Promise<{ server: SocketAddress; answer: HttpAnswer }> {
   let failure: CommandFailure | undefined;
   for (const server of servers) {
     try {
-      return await http.get(server, "/readyz", LIMIT_MS);
+      return { server, answer: await http.get(server, "/readyz", LIMIT_MS) };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       failure ??= new CommandFailure(

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { IpAddress } from "../../src/address/ip_address.ts";
 import { ThreadedDataPlane } from "../../src/plane/threaded_data_plane.ts";
+import { TrafficCounters } from "../../src/observe/traffic_counters.ts";
 import type { FromThread, ThreadStart, ToThread } from "../../src/plane/thread_messages.ts";
 import { ConnectionBudget } from "../../src/proxy/connection_budget.ts";
 import type { ThreadEvents } from "../../src/runtime/runtime.ts";
@@ -50,7 +51,7 @@ async function startPlane(workers: number) {
       },
     },
     workers,
-    start: { rules: "*", settings: SETTINGS, instance: "x", logFormat: "json", accessLog: "on" },
+    start: { rules: "*", settings: SETTINGS, instance: "x", logFormat: "json", accessLog: "on", admin: undefined },
     writeLog: () => {},
     onAcceptLimit: () => {},
     onRevoked: () => {},
@@ -97,4 +98,34 @@ test("a thread that hangs is not waited for at the end: its connections are told
   threads[0]!.say({ kind: "cut", counts: { requests: 1, tunnels: 2 } });
   threads[1]!.events.onEnd("gone");
   expect(await cut).toEqual({ requests: 1, tunnels: 2, untold: 1 });
+});
+
+test("what all threads count is one sum, which a thread that takes another's place goes on with", async () => {
+  const { plane, threads } = await startPlane(2);
+  const [first, second] = threads.map(({ start }) => new TrafficCounters(start.traffic));
+  first!.add("connectionsOpened", 3);
+  first!.countDecision(7);
+  second!.add("connectionsOpened", 2);
+  second!.add("connectionsClosed");
+  second!.countDecision(7);
+  expect(plane.readTraffic().get("connectionsOpened")).toBe(5);
+  expect(plane.readTraffic().decisionCount(7)).toBe(2);
+  new TrafficCounters(threads[0]!.start.traffic).takeOver();
+  expect(plane.readTraffic().get("connectionsOpened")).toBe(5);
+  expect(plane.readTraffic().get("connectionsClosed")).toBe(4);
+});
+
+test("a ping is answered by as many threads as answer", async () => {
+  const { plane, threads } = await startPlane(2);
+  const both = plane.ping(60_000);
+  for (const thread of threads) thread.say({ kind: "pong", token: 1 });
+  expect(await both).toEqual({ asked: 2, answered: 2 });
+  const one = plane.ping(1);
+  threads[0]!.say({ kind: "pong", token: 2 });
+  threads[1]!.say({ kind: "pong", token: 1 }); // of the ping before
+  expect(await one).toEqual({ asked: 2, answered: 1 });
+  const dying = plane.ping(60_000);
+  threads[0]!.say({ kind: "pong", token: 3 });
+  threads[1]!.events.onEnd("out of memory");
+  expect(await dying).toEqual({ asked: 2, answered: 2 });
 });
