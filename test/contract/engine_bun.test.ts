@@ -1,6 +1,7 @@
 // Starts the contract suite on Bun's engine, with calls into C and without.
 import { describe, test } from "bun:test";
 import { createBunEngine } from "../../src/runtime/bun/runtime.ts";
+import { engineCase } from "./engine_kit.ts";
 import { engineSuite } from "./engine_suite.ts";
 import { createPortableBunEngine } from "./portable_bun_engine.ts";
 
@@ -21,6 +22,26 @@ const BEYOND_PORTABLE: ReadonlyMap<string, string> = new Map([
 
 describe("engine on Bun's sockets", () => {
   for (const { name, run } of engineSuite(engine)) test(name, () => run(createBunEngine), 30_000);
+});
+
+const earlyResets = engineCase("clients that have reset before they were accepted disturb nobody", async (kit) => {
+  const port = await kit.port();
+  // From outside, while nothing can be accepted here.
+  const script = `
+    for (let count = 0; count < 20; count++) {
+      const socket = await Bun.connect({ hostname: "127.0.0.1", port: ${port}, socket: { data() {} } });
+      socket.terminate();
+    }`;
+  Bun.spawnSync([process.execPath, "--no-env-file", "-e", script]);
+  const peer = await kit.peer("127.0.0.1", port);
+  peer.write("x");
+  await kit.engine.take("data");
+});
+
+describe("Bun's own ways", () => {
+  for (const [name, create] of [["with C", createBunEngine], ["without", createPortableBunEngine]] as const) {
+    test(`${earlyResets.name}, ${name}`, () => earlyResets.run(create));
+  }
 });
 
 describe("engine on Bun's sockets without C", () => {

@@ -315,7 +315,8 @@ export class BunEngine implements Engine {
   }
 }
 
-function socketAddress(text: string, port: number): SocketAddress | undefined {
-  const address = IpAddress.parse(text);
+/** Undefined where Bun has no text: of a socket that its peer had reset before it was accepted, whatever its types say. */
+function socketAddress(text: string | undefined, port: number): SocketAddress | undefined {
+  const address = text === undefined ? undefined : IpAddress.parse(text);
   return address === undefined ? undefined : { address, port };
 }
