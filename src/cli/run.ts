@@ -184,6 +184,7 @@ function logStart(
     engine_why: why,
     workers: plane.workers,
     max_connections: maxConnections,
+    max_connections_per_client: settings.maxConnectionsPerClient || undefined,
     report_only: settings.reportOnly || undefined,
     version: VERSION,
     runtime: `${runtime.name} ${runtime.version}`,

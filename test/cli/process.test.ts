@@ -1,6 +1,6 @@
 // The program as a process of its own: exit codes, streams, signals, and a stdout that goes away.
 import { describe, expect, test } from "bun:test";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import manifest from "../../package.json" with { type: "json" };
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -13,8 +13,12 @@ interface Ended {
   readonly stderr: string;
 }
 
-function spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  return Bun.spawn([...COMMAND, ...args], {
+function spawn(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  before: readonly string[] = [],
+) {
+  return Bun.spawn([...before, ...COMMAND, ...args], {
     env: { PATH: process.env.PATH ?? "", ...env },
     stdin: "ignore",
     stdout: "pipe",
@@ -86,6 +90,32 @@ describe("the process", () => {
     expect(lines[0].address).toMatch(/^127\.0\.0\.1:[1-9][0-9]*$/);
   }, LIMIT_MS);
 
+  for (const engine of ["posix", "portable"]) {
+    test(`goes on where descriptors run out, and says so once a second at most: ${engine}`, async () => {
+      const args = ["--listen", "127.0.0.1:0", "--max-connections", "1000", "--engine", engine];
+      const child = spawn(args, { EGRESS_HTTP_PROXY_DESTINATION: "a.example" }, [
+        "sh",
+        "-c",
+        'ulimit -n 64 && exec "$@"',
+        "sh",
+      ]);
+      const log = new LogReader(child.stdout);
+      const [{ address }] = await log.lines("listening", 1);
+      const port = Number(/:([0-9]+)$/.exec(String(address))?.[1]);
+      const clients = await Promise.all(Array.from({ length: 100 }, () => connectSilently(port)));
+      const warnings = await log.lines("cannot accept connections: no file descriptor is left", 3);
+      const times = warnings.map(({ time }) => Date.parse(String(time)));
+      expect(times.slice(1).every((time, at) => time - times[at]! >= 990)).toBe(true);
+      // Nobody was sent away, and all of them are served when there is room.
+      expect(clients.filter((client) => client.closed)).toEqual([]);
+      for (const client of clients) client.destroy();
+      expect(await askFor(port, "b.example")).toStartWith("HTTP/1.1 403 ");
+      child.kill("SIGTERM");
+      expect(await child.exited).toBe(0);
+      expect(await new Response(child.stderr).text()).toBe("");
+    }, LIMIT_MS);
+  }
+
   test("goes on where the reader of its log has gone", async () => {
     const child = spawn(["--listen", "127.0.0.1:0"], { EGRESS_HTTP_PROXY_DESTINATION: "a.example" });
     const reader = child.stdout.getReader();
@@ -100,6 +130,44 @@ describe("the process", () => {
     );
   }, LIMIT_MS);
 });
+
+/** The log lines of a process, as they come. */
+class LogReader {
+  readonly #lines: AsyncIterator<Record<string, unknown>>;
+
+  constructor(stdout: ReadableStream<Uint8Array>) {
+    this.#lines = LogReader.#read(stdout);
+  }
+
+  static async *#read(stdout: ReadableStream<Uint8Array>): AsyncGenerator<Record<string, unknown>> {
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const bytes of stdout) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) yield JSON.parse(line);
+    }
+  }
+
+  /** The next so many lines with this message; others are passed over. */
+  async lines(message: string, count: number): Promise<[Record<string, unknown>, ...Record<string, unknown>[]]> {
+    const found: Record<string, unknown>[] = [];
+    while (found.length < count) {
+      const { value, done } = await this.#lines.next();
+      if (done) throw new Error(`The log ended before ${count} lines '${message}'`);
+      if (value.message === message) found.push(value);
+    }
+    return found as [Record<string, unknown>, ...Record<string, unknown>[]];
+  }
+}
+
+/** Connects, resets included in what is no failure of the test's. */
+function connectSilently(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(socket));
+    socket.on("error", reject);
+  });
+}
 
 /** Asks the proxy for a host on a connection of its own and resolves with all that it answers. */
 function askFor(port: number, host: string): Promise<string> {
