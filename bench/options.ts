@@ -11,24 +11,31 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly peers: readonly string[];
   readonly ours: string | undefined;
-  readonly results: string;
+  readonly smokescreen: string | undefined;
+  readonly out: string;
 }
 
-export const HELP = `Usage: npm run bench -- [options]
+const HELP = `Usage: npm run bench -- [options]
 
-  --quick          a subset of metrics, 3 short rounds: about three minutes
-  --only NAME      a metric or group (repeatable, or with commas): ${"http, connect, bulk, ping, idle, startup, rules"}
-  --rounds N       rounds in which all peers take turns (5; quick 3)
-  --seconds S      length of one window (2; quick 1)
-  --peers A,B      ours, ours-log, ours-portable, ours-posix, squid, tinyproxy, haproxy, nginx, direct (${
-  DEFAULT_PEERS.join(",")
-})
-  --ours COMMAND   the command that stands for this project (dist/egress-http-proxy, else bun src/main.ts)
-  --results DIR    where the results go (bench/results)
+  --quick             the main metrics, 3 short rounds: about four minutes
+  --only NAME         a metric or group (repeatable, or with commas): http, connect, bulk, ping, idle, startup, rules
+  --rounds N          rounds in which all peers take turns (5; quick 3)
+  --seconds S         length of one window (2; quick 1)
+  --peers A,B         ${DEFAULT_PEERS.join(",")}
+                      as far as they are installed; also ours-portable
+  --ours COMMAND      the command that stands for this project; without it dist/egress-http-proxy, compiled where the
+                      source is newer
+  --smokescreen PATH  an executable of smokescreen (variable SMOKESCREEN)
+  --out DIR           where results go: latest.json and latest.md, and the same under their date (bench/results)
+
+Afterwards "npm run bench:report" puts bench/results/latest.json into docs/ and README.md.
 `;
 
-/** Parses the arguments; a string is an error or the help text. */
-export function parseOptions(args: readonly string[]): BenchOptions | { readonly text: string; readonly code: number } {
+/** Parses the arguments; a text is an error or the help. */
+export function parseOptions(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): BenchOptions | { readonly text: string; readonly code: number } {
   let values;
   try {
     ({ values } = parseArgs({
@@ -40,7 +47,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | { readonly
         seconds: { type: "string" },
         peers: { type: "string", default: DEFAULT_PEERS.join(",") },
         ours: { type: "string" },
-        results: { type: "string", default: `${import.meta.dir}/results` },
+        smokescreen: { type: "string" },
+        out: { type: "string", default: `${import.meta.dir}/results` },
         help: { type: "boolean", default: false },
       },
     }));
@@ -50,12 +58,9 @@ export function parseOptions(args: readonly string[]): BenchOptions | { readonly
   if (values.help) return { text: HELP, code: 0 };
   const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
   const seconds = Number(values.seconds ?? (values.quick ? 1 : 2));
-  if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
-    return {
-      text: `Cannot run --rounds ${values.rounds} --seconds ${values.seconds}: both must be above 0\n`,
-      code: 2,
-    };
-  }
+  if (!Number.isInteger(rounds) || rounds < 1) return wrong("--rounds", values.rounds, "a whole number from 1");
+  // wrk's windows are whole seconds, and all are to be as long as its.
+  if (!Number.isInteger(seconds) || seconds < 1) return wrong("--seconds", values.seconds, "a whole number from 1");
   const split = (text: string) => text.split(",").map((word) => word.trim()).filter((word) => word !== "");
   return {
     quick: values.quick,
@@ -64,6 +69,11 @@ export function parseOptions(args: readonly string[]): BenchOptions | { readonly
     seconds,
     peers: split(values.peers),
     ours: values.ours,
-    results: values.results,
+    smokescreen: values.smokescreen ?? environment["SMOKESCREEN"],
+    out: values.out,
   };
+}
+
+function wrong(flag: string, value: string | undefined, wanted: string): { text: string; code: number } {
+  return { text: `Cannot run with ${flag} '${value}': give ${wanted}\n`, code: 2 };
 }

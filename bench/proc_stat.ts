@@ -1,14 +1,14 @@
 // Owns what /proc says of a tree of processes: CPU time, memory, descriptors. Starts and ends none.
 import { readdirSync, readFileSync } from "node:fs";
+import { readCpuClock } from "./cpu_clock.ts";
 
 const TICKS_PER_SECOND = 100; // USER_HZ, the same on every Linux that Bun runs on
-const KIB = 1024;
 
 interface StatLine {
   readonly pid: number;
   readonly parent: number;
-  /** Its own user and system time, ended threads included, and that of children it has waited for. */
-  readonly cpuSeconds: number;
+  /** The user and system time of the children that it has waited for. */
+  readonly endedChildrenSeconds: number;
 }
 
 function readStat(pid: number): StatLine | undefined {
@@ -20,8 +20,8 @@ function readStat(pid: number): StatLine | undefined {
   }
   // The name in parentheses may hold blanks and parentheses itself.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
-  const ticks = (fields[11] ?? 0) + (fields[12] ?? 0) + (fields[13] ?? 0) + (fields[14] ?? 0);
-  return { pid, parent: fields[1] ?? 0, cpuSeconds: ticks / TICKS_PER_SECOND };
+  const ticks = (fields[13] ?? 0) + (fields[14] ?? 0);
+  return { pid, parent: fields[1] ?? 0, endedChildrenSeconds: ticks / TICKS_PER_SECOND };
 }
 
 function readTree(root: number): StatLine[] {
@@ -37,24 +37,20 @@ function readTree(root: number): StatLine[] {
   return tree;
 }
 
-/** Reads the CPU seconds that a process, its threads and its children have used, to 10 ms a process. */
+/**
+ * Reads the CPU seconds that a process, its threads and its children have used: to the nanosecond for those that live, to
+ * 10 ms for children that have ended.
+ */
 export function readTreeCpuSeconds(root: number): number {
-  return readTree(root).reduce((sum, stat) => sum + stat.cpuSeconds, 0);
+  return readTree(root).reduce(
+    (sum, { pid, endedChildrenSeconds }) => sum + (readCpuClock(pid) ?? 0) + endedChildrenSeconds,
+    0,
+  );
 }
 
-/** Reads the CPU seconds that the living threads of a tree have used, to the nanosecond; those of ended threads are gone. */
-export function readTreeScheduledSeconds(root: number): number {
-  let seconds = 0;
-  for (const { pid } of readTree(root)) {
-    try {
-      for (const thread of readdirSync(`/proc/${pid}/task`)) {
-        seconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ", 1)[0]) / 1e9;
-      }
-    } catch {
-      // it has ended
-    }
-  }
-  return seconds;
+/** Reads the CPU seconds of the children that a process has waited for, to 10 ms. */
+export function readEndedChildrenSeconds(pid: number): number {
+  return readStat(pid)?.endedChildrenSeconds ?? 0;
 }
 
 /** Reads the CPU seconds that the whole machine has spent on anything but waiting. */
@@ -94,21 +90,4 @@ export function readFileLimit(): number {
     text.startsWith("Max open files")
   );
   return Number(line?.trim().split(/\s+/)[3] ?? 1024);
-}
-
-/** What the machine is, for the report. */
-export function readMachine(): {
-  readonly cpu: string;
-  readonly cores: number;
-  readonly memoryGib: number;
-  readonly kernel: string;
-} {
-  const cpuinfo = readFileSync("/proc/cpuinfo", "latin1");
-  const memory = Number(/^MemTotal: +(\d+)/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1] ?? 0);
-  return {
-    cpu: /^model name\s*: (.*)$/m.exec(cpuinfo)?.[1] ?? "unknown",
-    cores: cpuinfo.match(/^processor\s*:/gm)?.length ?? 1,
-    memoryGib: Math.round(memory / KIB / KIB),
-    kernel: readFileSync("/proc/sys/kernel/osrelease", "latin1").trim(),
-  };
 }

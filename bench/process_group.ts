@@ -1,8 +1,5 @@
-// Owns every process that the benchmark starts, each in a process group of its own, and the temporary folder. Ends and removes all of it, on Ctrl-C too.
+// Owns every process that the benchmark starts, each in a process group of its own. Ends all of them, on Ctrl-C too.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
 
 /** How a command ended that was run to its end. */
@@ -30,10 +27,12 @@ const STDERR_KEPT = 2_000;
 
 /** Starts processes and is the one place that ends them. */
 export class ProcessGroup {
-  readonly folder = mkdtempSync(join(tmpdir(), "egress-bench-"));
+  /** Where files go; whoever made it removes it. */
+  readonly folder: string;
   readonly #live = new Set<ChildProcess>();
 
-  constructor() {
+  constructor(folder: string) {
+    this.folder = folder;
     process.on("exit", () => this.#clear());
     for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
       process.on(signal, () => process.exit(code));
@@ -42,20 +41,17 @@ export class ProcessGroup {
 
   #clear(): void {
     for (const child of this.#live) killGroup(child);
-    rmSync(this.folder, { recursive: true, force: true });
   }
 
   #spawn(
     command: readonly string[],
-    stdout: "pipe" | "ignore",
-    environment: Readonly<Record<string, string>>,
+    stdout: "pipe" | "ignore" | number,
   ): ChildProcess {
     const [file = "", ...args] = command;
     const child = spawn(file, args, {
       detached: true,
       stdio: ["pipe", stdout, "pipe"],
       cwd: this.folder,
-      env: { ...process.env, ...environment },
     });
     this.#live.add(child);
     child.on("exit", () => this.#live.delete(child));
@@ -64,13 +60,9 @@ export class ProcessGroup {
     return child;
   }
 
-  /** Starts a process that goes on. `stdout: "ignore"` is /dev/null. */
-  start(
-    command: readonly string[],
-    stdout: "pipe" | "ignore",
-    environment: Readonly<Record<string, string>> = {},
-  ): Running {
-    const child = this.#spawn(command, stdout, environment);
+  /** Starts a process that goes on. `stdout: "ignore"` is /dev/null; a number is a descriptor of this process. */
+  start(command: readonly string[], stdout: "pipe" | "ignore" | number): Running {
+    const child = this.#spawn(command, stdout);
     let ended = false;
     const exit = new Promise<void>((resolve) => {
       const end = () => {
@@ -98,7 +90,7 @@ export class ProcessGroup {
 
   /** Runs a command to its end, or kills it after `timeoutMs`. */
   async run(command: readonly string[], timeoutMs: number): Promise<Ended> {
-    const child = this.#spawn(command, "pipe", {});
+    const child = this.#spawn(command, "pipe");
     let [stdout, stderr] = ["", ""];
     child.stdout?.on("data", (bytes) => stdout += bytes);
     child.stderr?.on("data", (bytes) => stderr += bytes);

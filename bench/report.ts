@@ -1,112 +1,154 @@
-// Owns the results of a run and their two forms, JSON and Markdown. Measures nothing.
-import type { Column, Metric, Values } from "./metrics/metric.ts";
-import { median, medianRatio, spreadPercent } from "./statistics.ts";
+// Owns the full report of a run in Markdown: machine, bars, every figure. Measures nothing.
+import { formatTable, wrapProse } from "../scripts/markdown.ts";
+import { RIVALS } from "./bars.ts";
+import type { Column } from "./metrics/metric.ts";
+import { figuresOf, type MetricResults, type Results } from "./results.ts";
+import { median, spreadPercent, summariseRatios } from "./statistics.ts";
+import { count, judge, type Judged, type Verdict } from "./verdicts.ts";
+import { formatDate, formatFigure, formatMachine } from "./words.ts";
 
-/** What a run yields, as written to JSON. */
-export interface Results {
-  readonly startedAt: string;
-  readonly command: string;
-  readonly machine: Readonly<Record<string, string | number>>;
-  readonly peers: Readonly<Record<string, { readonly text: string; readonly version: string }>>;
-  readonly origin: string;
-  readonly rounds: number;
-  readonly seconds: number;
-  /** Share of all cores that processes outside the benchmark used, one a window. */
-  readonly othersPercent: number[];
-  readonly remarks: string[];
-  readonly metrics: MetricResults[];
-}
+/** Over this share of a core a generator may have set the rate. */
+const BUSY_GENERATOR_PERCENT = 90;
+/** Peers that do not forward by CONNECT or choose a target: bounds, not rivals. */
+const STAND_INS: readonly string[] = ["haproxy", "nginx"];
 
-/** One metric's figures: by peer, by round. */
-export interface MetricResults {
-  readonly metric: Pick<Metric, "name" | "group" | "columns">;
-  readonly rounds: Record<string, Record<number, Values>>;
-}
-
-/** Formats a whole run as Markdown. */
-export function formatMarkdown(results: Results): string {
-  const { machine, peers, othersPercent } = results;
-  const lines = [
-    `# Benchmark of ${results.startedAt}`,
-    "",
-    `\`${results.command}\`: ${results.rounds} rounds, windows of ${results.seconds} s. ${machine["cpu"]}, ${
-      machine["cores"]
-    } cores, ` +
-    `${machine["memoryGib"]} GiB, Linux ${machine["kernel"]}. Origin of small answers: ${results.origin}.`,
-    `Processes outside the benchmark used ${format(median(othersPercent))} % of the cores in the median window, ${
-      format(Math.max(...othersPercent))
-    } % in the worst.`,
-    "Cells: median ± half the interquartile range in %. Ratios: median of the ratios within each round. A bar is what ours ÷ squid may be.",
-    "",
-    ...Object.entries(peers).map(([name, { text, version }]) => `* ${name}: ${text} (${version})`),
-    ...results.remarks.map((remark) => `* ${remark}`),
+/** Formats a whole run. */
+export function formatReport(results: Results): string {
+  const judged = judge(results);
+  const parts = [
+    "# Benchmark",
+    ...formatHead(results),
+    "## Bars",
+    wrapProse(
+      `${
+        formatCount(judged)
+      } A ratio is the median of the ratios within each round, with its quartiles; "best peer" is ` +
+        `the one of ${RIVALS.join(", ")} against which this proxy looks worst. A bar is what was to be reached, a ` +
+        `stretch what was hoped for.`,
+    ),
+    formatBars(judged).trimEnd(),
+    "## Figures",
+    wrapProse(
+      "Median ± half the interquartile range in %. `÷` is the median of the ratios within each round. A window in which " +
+        "anything failed has no figures, and is counted as lost.",
+    ),
+    ...[...new Set(results.metrics.map(({ group }) => group))].flatMap((group) => formatGroup(results, group)),
+    "## Peers",
+    Object.entries(results.peers).map(([name, { text, version }]) =>
+      wrapProse(`- **${name}**: ${text}${version === "-" ? "" : ` (${version})`}`, "  ")
+    ).join("\n"),
+    ...formatRemarks(results),
   ];
-  for (const group of new Set(results.metrics.map(({ metric }) => metric.group))) {
-    const metrics = results.metrics.filter(({ metric }) => metric.group === group);
-    lines.push("", ...formatGroup(group, metrics), ...metrics.flatMap(findGeneratorBound));
-  }
-  return `${lines.join("\n")}\n`;
+  return `${parts.join("\n\n")}\n`;
 }
 
-function formatGroup(group: string, metrics: readonly MetricResults[]): string[] {
-  const names = [...new Set(metrics.flatMap(({ rounds }) => Object.keys(rounds)))];
-  const ours = names.find((name) => name.startsWith("ours"));
-  const rivals = ours === undefined ? [] : names.filter((name) => name !== ours);
-  const head = [group, ...names, ...rivals.map((name) => `${ours} ÷ ${name}`), "bar"];
-  const rows = metrics.flatMap(({ metric, rounds }) =>
-    metric.columns.map((column) => {
-      const cells = names.map((name) => formatCell(valuesOf(rounds[name], column.key)));
-      const ratios = rivals.map((name) =>
-        medianRatio(valuesOf(rounds[ours ?? ""], column.key), valuesOf(rounds[name], column.key))
-      );
-      const bar = formatBar(column, ratios[rivals.indexOf("squid")]);
-      return [`${column.text} ${column.better === "higher" ? "↑" : "↓"}`, ...cells, ...ratios.map(formatRatio), bar];
-    })
-  );
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
-}
-
-/** Names the rates that come to more than half of what the generator reaches with no proxy: they say as much of it. */
-function findGeneratorBound({ metric, rounds }: MetricResults): string[] {
-  const direct = valuesOf(rounds["direct"], "rate");
-  const bound = Object.keys(rounds).filter((name) => name !== "direct").filter((name) =>
-    (medianRatio(valuesOf(rounds[name], "rate"), direct) ?? 0) > 0.5
-  );
-  if (bound.length === 0) return [];
+function formatHead(results: Results): string[] {
+  const windows = results.metrics.flatMap((metric) => Object.values(metric.windows).flat());
+  const others = windows.map(({ othersPercent }) => othersPercent);
   return [
-    "",
-    `${metric.name}: the rate of ${bound.join(", ")} is over half of the direct one, so it tells of the generator too.`,
+    wrapProse(
+      `Measured on ${formatDate(results.startedAt)}, on ${formatMachine(results.machine)}, from source ` +
+        `\`${results.source}\`: \`${results.command}\`, ${results.rounds} interleaved rounds of windows of ` +
+        `${results.seconds} s. Everything ran on this one machine, over loopback. Small answers came from ${results.origin}.`,
+    ),
+    wrapProse(
+      `Other processes used ${formatFigure(median(others))} % of the cores in the median window and ` +
+        `${formatFigure(Math.max(0, ...others))} % in the worst. ` +
+        `${windows.filter(({ lost }) => lost !== undefined).length} of ${windows.length} windows were lost to errors.`,
+    ),
   ];
 }
 
-function valuesOf(rounds: Record<number, Values> | undefined, key: string): Map<number, number> {
-  const values = new Map<number, number>();
-  for (const [round, of] of Object.entries(rounds ?? {})) {
-    const value = of[key];
-    if (value !== undefined && Number.isFinite(value)) values.set(Number(round), value);
-  }
-  return values;
+function formatCount(judged: readonly Judged[]): string {
+  const { bars, met, stretches, stretchesMet } = count(judged);
+  return `${met} of ${bars} bars are met, and ${stretchesMet} of ${stretches} stretches.`;
 }
 
-function formatCell(values: ReadonlyMap<number, number>): string {
-  const numbers = [...values.values()];
-  if (numbers.length === 0) return "-";
-  const spread = numbers.length > 1 ? ` ±${Math.round(spreadPercent(numbers))}` : "";
-  return `${format(median(numbers))}${Number.isFinite(spreadPercent(numbers)) ? spread : ""}`;
+function formatBars(judged: readonly Judged[]): string {
+  const rows = judged.map(({ bar, figure, against, verdict, stretchVerdict }) => {
+    const unit = bar.unit ?? "";
+    const limit = (value: number | undefined, of: Verdict | undefined) =>
+      value === undefined ? "" : `${bar.is} ${value}${unit}: ${of === "missed" ? "**missed**" : of}`;
+    const name = bar.against === "peers" ? `best peer, ${against}` : against;
+    const spread = figure === undefined || figure.rounds < 2
+      ? ""
+      : ` (${formatFigure(figure.low)}–${formatFigure(figure.high)})`;
+    return [
+      bar.row,
+      bar.load,
+      name,
+      figure === undefined ? "-" : `${formatFigure(figure.median)}${unit}${spread}`,
+      limit(bar.bar, verdict),
+      limit(bar.stretch, stretchVerdict),
+    ];
+  });
+  return formatTable(["what", "load", "÷", "measured", "bar", "stretch"], rows);
 }
 
-function formatRatio(ratio: number | undefined): string {
-  return ratio === undefined ? "-" : format(ratio);
+function formatGroup(results: Results, group: string): string[] {
+  const metrics = results.metrics.filter((metric) => metric.group === group);
+  const names = Object.keys(results.peers).filter((name) => metrics.some(({ windows }) => name in windows));
+  const rivals = names.filter((name) => RIVALS.includes(name) && name !== "squid");
+  const others = [
+    ...names.filter((name) => name === "squid"),
+    ...rivals,
+    ...names.filter((name) => STAND_INS.includes(name) || name === "direct"),
+  ];
+  const rows = metrics.flatMap((metric) =>
+    metric.columns.filter(({ key }) => names.some((name) => figuresOf(metric, name, key).size > 0)).map((column) => [
+      `${column.text} ${column.better === "higher" ? "↑" : "↓"}`,
+      ...names.map((name) => formatCell(metric, name, column)),
+      ...others.map((name) => {
+        const ratio = summariseRatios(figuresOf(metric, "ours", column.key), figuresOf(metric, name, column.key));
+        return ratio === undefined ? "-" : formatFigure(ratio.median);
+      }),
+    ])
+  );
+  const busy = metrics.flatMap(formatBusyGenerator);
+  const head = [group, ...names, ...others.map((name) => `÷ ${name}`)];
+  return [formatTable(head, rows).trimEnd(), ...(busy.length === 0 ? [] : [busy.join("\n")])];
 }
 
-function formatBar({ bar, better }: Column, ratio: number | undefined): string {
-  if (bar === undefined) return "";
-  const text = `${better === "higher" ? "≥" : "≤"} ${bar}`;
-  if (ratio === undefined) return text;
-  return `${text} ${(better === "higher" ? ratio >= bar : ratio <= bar) ? "met" : "**missed**"}`;
+function formatCell(metric: MetricResults, name: string, { key }: Column): string {
+  const windows = metric.windows[name];
+  if (windows === undefined) return "";
+  const figures = [...figuresOf(metric, name, key).values()];
+  const lost = windows.filter((window) => window.lost !== undefined).length;
+  const note = lost === 0 ? "" : ` (${lost} lost)`;
+  if (figures.length === 0) return `-${note}`;
+  const spread = spreadPercent(figures);
+  return `${formatFigure(median(figures))}${
+    figures.length > 1 && Number.isFinite(spread) ? ` ±${Math.round(spread)}` : ""
+  }${note}`;
 }
 
-function format(value: number): string {
-  if (!Number.isFinite(value)) return "-";
-  return Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+/** Names the peers on which the generator was busy all the time: their rates tell of it, their CPU does not. */
+function formatBusyGenerator(metric: MetricResults): string[] {
+  const busy = Object.entries(metric.windows).flatMap(([name, windows]) => {
+    const shares = windows.flatMap(({ generatorPercent }) => generatorPercent === undefined ? [] : [generatorPercent]);
+    return shares.length > 0 && median(shares) > BUSY_GENERATOR_PERCENT
+      ? [`${name} (${Math.round(median(shares))} %)`]
+      : [];
+  });
+  if (busy.length === 0) return [];
+  return [
+    wrapProse(
+      `- ${metric.name}: the generator used a whole core on ${busy.join(", ")}: those rates are bounds of it too.`,
+      "  ",
+    ),
+  ];
+}
+
+function formatRemarks(results: Results): string[] {
+  const lost = results.metrics.flatMap(({ name, windows }) =>
+    Object.entries(windows).flatMap(([peer, of]) =>
+      of.flatMap((window) =>
+        window.lost === undefined ? [] : [`${peer}, ${name}, round ${window.round}: ${window.lost}`]
+      )
+    )
+  );
+  const lines = [...results.remarks, ...lost];
+  if (lines.length === 0) return [];
+  const escape = (text: string) => text.replaceAll(/\s+/g, " ").replaceAll(/([*_<>`\\[\]])/g, "\\$1");
+  return ["## Remarks", lines.map((line) => wrapProse(`- ${escape(line)}`, "  ")).join("\n")];
 }

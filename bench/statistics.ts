@@ -18,15 +18,36 @@ export function spreadPercent(values: readonly number[]): number {
   return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / Math.abs(median(values)) * 100;
 }
 
-/** The median of the ratios within each round that has both. A ratio within a round is steadier than the quotient of two medians. */
-export function medianRatio(
+/** The median of some ratios, their quartiles, and how many there are. */
+export interface RatioSummary {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+  readonly rounds: number;
+}
+
+/**
+ * The ratios within each round that has both figures; undefined where no round has. A ratio within a round is steadier
+ * than the quotient of two medians.
+ */
+export function summariseRatios(
   numerators: ReadonlyMap<number, number>,
   denominators: ReadonlyMap<number, number>,
-): number | undefined {
+): RatioSummary | undefined {
   const ratios: number[] = [];
   for (const [round, value] of numerators) {
     const other = denominators.get(round);
     if (other !== undefined && other > 0) ratios.push(value / other);
   }
-  return ratios.length === 0 ? undefined : median(ratios);
+  return ratios.length === 0 ? undefined : summarise(ratios);
+}
+
+/** The median of some figures and their quartiles. */
+export function summarise(values: readonly number[]): RatioSummary {
+  return {
+    median: median(values),
+    low: quantile(values, 0.25),
+    high: quantile(values, 0.75),
+    rounds: values.length,
+  };
 }

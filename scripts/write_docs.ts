@@ -1,15 +1,21 @@
 // Owns the parts of README.md that are made from the program's own tables, so that they cannot go stale: commands,
-// settings, errors. `npm run docs` writes them; a test holds README.md to what would be written.
+// settings, errors, and the benchmark's figures. `npm run docs` writes them; a test holds README.md to what would be written.
+import { formatPerformance } from "../bench/performance.ts";
+import { readResults } from "../bench/results.ts";
 import { COMMAND_SET } from "../src/cli/commands.ts";
 import { type Option, OPTIONS } from "../src/cli/options.ts";
 import { ERROR_TABLE } from "../src/errors.ts";
+import { formatTable } from "./markdown.ts";
 
 const README = new URL("../README.md", import.meta.url);
+/** The benchmark's results that the documents show; `npm run bench:report` puts them there. */
+const PUBLISHED = new URL("../docs/benchmark.json", import.meta.url);
 
 const PARTS: Readonly<Record<string, () => string>> = {
   commands: formatCommands,
   settings: formatSettings,
   errors: formatErrors,
+  performance: () => formatPerformance(readResults(PUBLISHED)),
 };
 
 /** Replaces every generated part of a Markdown text; throws where one of the parts has no place in it. */
@@ -56,16 +62,6 @@ function formatErrors(): string {
     [code, { status, summary }],
   ) => [summary, String(status), `\`${code}\``]);
   return formatTable(["case", "status", "error"], rows);
-}
-
-/** Formats a Markdown table as `deno fmt` would. */
-function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
-  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[], pad: string) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0, pad)).join(" | ")} |\n`;
-  const [first = [], ...others] = cells;
-  return line(first, " ") + line(first.map(() => ""), "-") + others.map((row) => line(row, " ")).join("");
 }
 
 if (import.meta.main) {

@@ -1,4 +1,5 @@
 // Owns a generator's window: warm-up, then a span in which work and the proxy's CPU are both counted. Also a generator's arguments and result.
+import process from "node:process";
 import { readTreeCpuSeconds } from "../proc_stat.ts";
 import type { Route } from "./tunnel.ts";
 
@@ -14,7 +15,9 @@ export interface LoadOrder extends Route {
 export interface LoadResult {
   readonly operations: number;
   readonly seconds: number;
+  /** The proxy's. */
   readonly cpuSeconds: number;
+  readonly generatorSeconds: number;
   readonly failures: number;
   readonly firstFailure?: string;
   readonly p50Us?: number;
@@ -49,6 +52,7 @@ export class Window {
   readonly #opensAtMs: number;
   #openedAtMs = 0;
   #cpuAtOpening = 0;
+  #ownCpuAtOpening = process.cpuUsage();
   #operations = 0;
   #failures = 0;
   #firstFailure = "";
@@ -63,6 +67,7 @@ export class Window {
     if (this.#openedAtMs === 0) {
       if (nowMs < this.#opensAtMs) return false;
       this.#cpuAtOpening = this.#cpu();
+      this.#ownCpuAtOpening = process.cpuUsage();
       this.#openedAtMs = performance.now();
       return false;
     }
@@ -89,10 +94,12 @@ export class Window {
   /** Prints the result. */
   report(withLatencies: boolean): void {
     const seconds = (performance.now() - this.#openedAtMs) / 1000;
+    const own = process.cpuUsage(this.#ownCpuAtOpening);
     const result: LoadResult = {
       operations: this.#operations,
       seconds,
       cpuSeconds: this.#cpu() - this.#cpuAtOpening,
+      generatorSeconds: (own.user + own.system) / 1e6,
       failures: this.#failures,
       ...(this.#failures > 0 ? { firstFailure: this.#firstFailure } : {}),
       ...(withLatencies ? this.latencies.percentiles() : {}),

@@ -24,8 +24,8 @@ end
 function done(summary, latency)
   local e = summary.errors
   print(string.format(
-    '{"operations":%d,"seconds":%f,"p50Us":%f,"p99Us":%f,"failedReads":%d,"failures":%d,"firstFailure":"%d connects, %d writes, %d statuses, %d time-outs"}',
-    summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99), e.read,
+    '{"operations":%d,"receivedBytes":%d,"seconds":%f,"p50Us":%f,"p99Us":%f,"failedReads":%d,"failures":%d,"firstFailure":"%d connects, %d writes, %d statuses, %d time-outs"}',
+    summary.requests, summary.bytes, summary.duration / 1e6, latency:percentile(50), latency:percentile(99), e.read,
     e.connect + e.write + e.status + e.timeout, e.connect, e.write, e.status, e.timeout
   ))
 end

@@ -1,7 +1,7 @@
 // Owns the metrics of plain requests, sent by wrk in absolute-form.
 import type { Peer } from "../peers/peer.ts";
-import { type HttpLoad, runWrk } from "./load.ts";
-import type { Bench, Column, Metric, Session, Target, Values } from "./metric.ts";
+import { type HttpLoad, runWrk, warmUp } from "./load.ts";
+import type { Bench, Column, Measurement, Metric, Session, Target, Values } from "./metric.ts";
 
 const MIB = 1024 * 1024;
 
@@ -11,7 +11,6 @@ interface HttpMetric {
   readonly text: string;
   readonly load: Omit<HttpLoad, "originPort">;
   readonly origin: "small" | "bodies";
-  readonly bar: number;
   /** Bytes of body in an operation where throughput is what counts; else requests are counted. */
   readonly bodyBytes?: number;
 }
@@ -23,7 +22,6 @@ const METRICS: readonly HttpMetric[] = [
     text: "keep-alive, 32 connections",
     load: { connections: 32, path: "/" },
     origin: "small",
-    bar: 0.35,
   },
   {
     name: "http-close",
@@ -31,7 +29,6 @@ const METRICS: readonly HttpMetric[] = [
     text: "close, 32 connections",
     load: { connections: 32, path: "/", close: true },
     origin: "small",
-    bar: 0.35,
   },
   {
     name: "http-down",
@@ -39,7 +36,6 @@ const METRICS: readonly HttpMetric[] = [
     text: "10 MiB down, 8 connections",
     load: { connections: 8, path: `/${10 * MIB}` },
     origin: "bodies",
-    bar: 0.2,
     bodyBytes: 10 * MIB,
   },
   {
@@ -48,7 +44,6 @@ const METRICS: readonly HttpMetric[] = [
     text: "1 MiB up, 8 connections",
     load: { connections: 8, path: "/", uploadBytes: MIB },
     origin: "bodies",
-    bar: 0.35,
     bodyBytes: MIB,
   },
   {
@@ -57,24 +52,23 @@ const METRICS: readonly HttpMetric[] = [
     text: "1 MiB up chunked, 8 connections",
     load: { connections: 8, path: "/", uploadBytes: MIB, chunked: true },
     origin: "bodies",
-    bar: 0.35,
     bodyBytes: MIB,
   },
 ];
 
 function columnsOf(metric: HttpMetric): readonly Column[] {
-  const { text, bar } = metric;
+  const { text } = metric;
   if (metric.bodyBytes !== undefined) {
     return [
       { key: "rate", text: `${text}: GB/s`, better: "higher" },
-      { key: "cpu", text: `${text}: CPU s/GB`, better: "lower", bar },
+      { key: "cpu", text: `${text}: CPU s/GB`, better: "lower" },
     ];
   }
   return [
     { key: "rate", text: `${text}: requests/s`, better: "higher" },
     { key: "p50", text: `${text}: p50 µs`, better: "lower" },
     { key: "p99", text: `${text}: p99 µs`, better: "lower" },
-    { key: "cpu", text: `${text}: CPU ms/1000`, better: "lower", bar },
+    { key: "cpu", text: `${text}: CPU ms/1000`, better: "lower" },
   ];
 }
 
@@ -84,23 +78,35 @@ export const HTTP_METRICS: readonly Metric[] = METRICS.map((metric) => ({
   group: "http",
   quick: metric.quick,
   columns: columnsOf(metric),
+  overheadSeconds: 0.5,
   excludes: (peer) => peer === undefined || peer.plainHttp ? undefined : "no plain requests",
   open: async (bench: Bench, peer: Peer | undefined): Promise<Session> => {
     const load = { ...metric.load, originPort: bench.origins[metric.origin] };
     const target = await bench.start(peer, load.originPort);
-    if (peer !== undefined) await runWrk(bench, target, load, bench.warmSeconds);
+    // Large bodies are few requests and much data, so the time alone counts.
+    const warm = (seconds: number) => runWrk(bench, target, load, seconds);
+    if (peer !== undefined) await (metric.bodyBytes === undefined ? warmUp(bench, warm) : warm(bench.warmSeconds));
     return { measure: () => measure(bench, target, metric, load), close: async () => await target.process?.stop() };
   },
 }));
 
-async function measure(bench: Bench, target: Target, metric: HttpMetric, load: HttpLoad): Promise<Values> {
+async function measure(bench: Bench, target: Target, metric: HttpMetric, load: HttpLoad): Promise<Measurement> {
   const result = await runWrk(bench, target, load);
-  const perSecond = result.operations / result.seconds;
-  const withCpu = (values: Values, cpu: number): Values => target.process === undefined ? values : { ...values, cpu };
+  const generatorPercent = result.generatorSeconds / result.seconds * 100;
+  const withCpu = (values: Values, cpu: number): Measurement => ({
+    values: target.process === undefined ? values : { ...values, cpu },
+    generatorPercent,
+  });
   if (metric.bodyBytes !== undefined) {
-    const gigabytes = result.operations * metric.bodyBytes / 1e9;
+    // Of downloads what has come is counted, since some are always under way at the end; uploads are small enough.
+    const bytes = load.uploadBytes === undefined ? result.receivedBytes : result.operations * metric.bodyBytes;
+    const gigabytes = bytes / 1e9;
     return withCpu({ rate: gigabytes / result.seconds }, result.cpuSeconds / gigabytes);
   }
-  const values = { rate: perSecond, p50: result.p50Us ?? NaN, p99: result.p99Us ?? NaN };
+  const values = {
+    rate: result.operations / result.seconds,
+    p50: result.p50Us ?? NaN,
+    p99: result.p99Us ?? NaN,
+  };
   return withCpu(values, result.cpuSeconds * 1e6 / result.operations);
 }

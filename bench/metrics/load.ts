@@ -1,9 +1,10 @@
 // Owns running one generator against one target and checking what it reports.
 import { join } from "node:path";
+import process from "node:process";
 import type { LoadResult } from "../load/window.ts";
 import type { Route } from "../load/tunnel.ts";
 import { findProgram } from "../peers/program.ts";
-import { readTreeCpuSeconds } from "../proc_stat.ts";
+import { readEndedChildrenSeconds, readTreeCpuSeconds } from "../proc_stat.ts";
 import type { Bench, Target } from "./metric.ts";
 
 const SLACK_MS = 15_000;
@@ -44,6 +45,18 @@ function firstError(stderr: string): string {
   return stderr.split("\n").find((line) => line.startsWith("error:")) ?? stderr.slice(-300).trim();
 }
 
+/** What is compiled as it runs needs some ten thousand operations until its code is what it will be. */
+const WARM_OPERATIONS = 40_000;
+const MOST_WARM_WINDOWS = 3;
+
+/** Runs a load unmeasured until the target is warm: one window, and more where a busy machine lets little through. */
+export async function warmUp(bench: Bench, run: (seconds: number) => Promise<LoadResult>): Promise<void> {
+  let operations = 0;
+  for (let window = 0; window < MOST_WARM_WINDOWS && operations < WARM_OPERATIONS; window++) {
+    operations += (await run(bench.warmSeconds)).operations;
+  }
+}
+
 /** What wrk is to send. */
 export interface HttpLoad {
   readonly connections: number;
@@ -54,13 +67,18 @@ export interface HttpLoad {
   readonly chunked?: boolean;
 }
 
+/** What wrk counted. */
+export interface WrkResult extends LoadResult {
+  readonly receivedBytes: number;
+}
+
 /** Runs wrk for one window; the proxy's CPU is read around the whole of its run. */
 export async function runWrk(
   bench: Bench,
   target: Target,
   load: HttpLoad,
   seconds = bench.seconds,
-): Promise<LoadResult> {
+): Promise<WrkResult> {
   const wrk = findProgram("wrk");
   if (wrk === undefined) throw new Error("wrk is not installed (apt-get install wrk)");
   const authority = `127.0.0.1:${load.originPort}`;
@@ -73,17 +91,18 @@ export async function runWrk(
   const command = [wrk, "-t1", `-c${load.connections}`, `-d${Math.ceil(seconds)}s`, "--timeout", "5s", "--latency"];
   command.push("-s", script, `http://127.0.0.1:${port}`, "--", ...args);
   const cpu = () => target.process === undefined ? 0 : readTreeCpuSeconds(target.process.pid);
-  const before = cpu();
+  const [before, endedBefore] = [cpu(), readEndedChildrenSeconds(process.pid)];
   const { code, stdout, stderr } = await bench.group.run(command, seconds * 1000 + SLACK_MS);
   const cpuSeconds = cpu() - before;
+  const generatorSeconds = readEndedChildrenSeconds(process.pid) - endedBefore;
   const line = stdout.split("\n").find((text) => text.startsWith("{"));
   if (code !== 0 || line === undefined) {
     throw new Error(`wrk ended with ${code}: ${(stderr + stdout).slice(-300).trim()}`);
   }
-  const result = JSON.parse(line) as LoadResult & { readonly failedReads: number };
+  const result = JSON.parse(line) as WrkResult & { readonly failedReads: number };
   const readsFailed = target.peer?.closesEachAnswer ? 0 : result.failedReads;
   if (readsFailed > 0) throw new Error(`wrk counted ${readsFailed} connections that ended within an answer`);
   if (result.failures > 0) throw new Error(`wrk counted ${result.failures} failures: ${result.firstFailure}`);
   if (result.operations === 0) throw new Error("wrk counted no request");
-  return { ...result, cpuSeconds };
+  return { ...result, cpuSeconds, generatorSeconds };
 }

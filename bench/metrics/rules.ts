@@ -1,8 +1,8 @@
 // Owns the metric of many rules: what 1,000 and 100,000 cost against ten, where every decision goes past all of them.
 import type { Peer } from "../peers/peer.ts";
 import { readTreeMemory } from "../proc_stat.ts";
-import { runGenerator, runWrk } from "./load.ts";
-import type { Bench, Column, Metric, Session, Target, Values } from "./metric.ts";
+import { runGenerator, runWrk, warmUp } from "./load.ts";
+import type { Bench, Column, Measurement, Metric, Session, Target } from "./metric.ts";
 
 const COUNTS = [10, 1_000, 100_000] as const;
 
@@ -24,6 +24,7 @@ export const RULES_METRIC: Metric = {
   group: "rules",
   quick: false,
   columns: [...columns, ...ratios],
+  overheadSeconds: 12,
   excludes: (peer) => peer === undefined ? "nothing to judge" : peer.rules ? undefined : "no rules of this kind",
   open,
 };
@@ -32,7 +33,7 @@ async function open(bench: Bench, peer: Peer | undefined): Promise<Session> {
   const targets = new Map<number, Target>();
   for (const count of COUNTS) {
     try {
-      targets.set(count, await bench.start(peer, bench.origins.small, count));
+      targets.set(count, await bench.start(peer, bench.origins.small, { ruleCount: count }));
     } catch (error) {
       bench.remark(`${peer?.name} with ${count} rules: ${error instanceof Error ? error.message : error}`);
     }
@@ -42,14 +43,14 @@ async function open(bench: Bench, peer: Peer | undefined): Promise<Session> {
   const setup = (target: Target, seconds = bench.seconds) =>
     runGenerator(bench, target, "connect_load.ts", bench.origins.echo, { connections: 32 }, seconds);
   for (const target of targets.values()) {
-    await request(target, bench.warmSeconds);
-    await setup(target, bench.warmSeconds);
+    await warmUp(bench, (seconds) => request(target, seconds));
+    await warmUp(bench, (seconds) => setup(target, seconds));
   }
   return {
     measure: async () => {
       const values: Record<string, number> = {};
       for (const [count, target] of targets) {
-        const fresh = await bench.start(peer, bench.origins.small, count);
+        const fresh = await bench.start(peer, bench.origins.small, { ruleCount: count });
         values[`start${count}`] = fresh.startMs;
         values[`rss${count}`] = readTreeMemory(fresh.process?.pid ?? 0).rssKib / 1024;
         await fresh.process?.stop();
@@ -57,8 +58,7 @@ async function open(bench: Bench, peer: Peer | undefined): Promise<Session> {
         values[`request${count}`] = requests.cpuSeconds * 1e6 / requests.operations;
         values[`setup${count}`] = setups.cpuSeconds * 1e3 / setups.operations;
       }
-      addRatios(values);
-      return values;
+      return addRatios(values);
     },
     close: async () => {
       for (const target of targets.values()) await target.process?.stop();
@@ -66,12 +66,12 @@ async function open(bench: Bench, peer: Peer | undefined): Promise<Session> {
   };
 }
 
-function addRatios(values: Record<string, number>): Values {
+function addRatios(values: Record<string, number>): Measurement {
   for (const count of COUNTS.slice(1)) {
     for (const what of ["request", "setup"]) {
       const [many, ten] = [values[`${what}${count}`], values[`${what}10`]];
       if (many !== undefined && ten !== undefined) values[`${what}Ratio${count}`] = many / ten;
     }
   }
-  return values;
+  return { values };
 }

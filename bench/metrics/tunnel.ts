@@ -1,7 +1,7 @@
 // Owns the metrics of tunnels under load: set-ups, bulk and ping-pong.
 import type { LoadResult } from "../load/window.ts";
 import type { Peer } from "../peers/peer.ts";
-import { runGenerator } from "./load.ts";
+import { runGenerator, warmUp } from "./load.ts";
 import type { Bench, Column, Metric, Session, Values } from "./metric.ts";
 
 interface TunnelMetric {
@@ -30,9 +30,9 @@ const CONNECT: TunnelMetric = {
   origin: "echo",
   settings: { connections: 32 },
   columns: [
-    { key: "rate", text: "set-ups/s", better: "higher", bar: 1.5 },
+    { key: "rate", text: "set-ups/s", better: "higher" },
     ...latencyColumns(""),
-    { key: "cpu", text: "CPU ms/set-up", better: "lower", bar: 0.55 },
+    { key: "cpu", text: "CPU ms/set-up", better: "lower" },
   ],
   values: (result) => ({
     rate: result.operations / result.seconds,
@@ -51,13 +51,8 @@ function bulk(word: string, direction: "D" | "U" | "B", connections: number): Tu
     origin: "bulk",
     settings: { connections, direction },
     columns: [
-      {
-        key: "rate",
-        text: `${word} ${connections}: GB/s`,
-        better: "higher",
-        ...(direction === "D" && connections === 8 ? { bar: 1.4 } : {}),
-      },
-      { key: "cpu", text: `${word} ${connections}: CPU s/GB`, better: "lower", bar: 0.45 },
+      { key: "rate", text: `${word} ${connections}: GB/s`, better: "higher" },
+      { key: "cpu", text: `${word} ${connections}: CPU s/GB`, better: "lower" },
     ],
     values: (result) => ({ rate: result.operations / result.seconds / 1e9, cpu: perOperation(1e9, result) }),
   };
@@ -73,14 +68,9 @@ function ping(connections: number): TunnelMetric {
     settings: { connections },
     columns: [
       { key: "rate", text: `${connections}: messages/s`, better: "higher" },
-      { key: "p50", text: `${connections}: p50 µs`, better: "lower", ...(connections === 1 ? { bar: 1.15 } : {}) },
-      { key: "p99", text: `${connections}: p99 µs`, better: "lower", ...(connections === 64 ? { bar: 1.15 } : {}) },
-      {
-        key: "cpu",
-        text: `${connections}: CPU µs/message`,
-        better: "lower",
-        ...(connections === 64 ? { bar: 0.9 } : {}),
-      },
+      { key: "p50", text: `${connections}: p50 µs`, better: "lower" },
+      { key: "p99", text: `${connections}: p99 µs`, better: "lower" },
+      { key: "cpu", text: `${connections}: CPU µs/message`, better: "lower" },
     ],
     values: (result) => ({
       rate: result.operations / result.seconds,
@@ -104,16 +94,21 @@ export const TUNNEL_METRICS: readonly Metric[] = METRICS.map((metric) => ({
   group: metric.group,
   quick: metric.quick,
   columns: metric.columns,
+  overheadSeconds: 0.7,
   excludes: (peer) => peer?.tunnels === "none" ? "no tunnels" : undefined,
   open: async (bench: Bench, peer: Peer | undefined): Promise<Session> => {
     const originPort = bench.origins[metric.origin];
-    const target = await bench.start(peer, originPort);
+    const target = await bench.start(peer, originPort, { load: metric.origin === "bulk" ? "bulk" : "small" });
     const run = (seconds: number) => runGenerator(bench, target, metric.file, originPort, metric.settings, seconds);
-    if (peer !== undefined) await run(bench.warmSeconds);
+    if (peer !== undefined) await warmUp(bench, run);
     return {
       measure: async () => {
-        const { cpu, ...values } = metric.values(await run(bench.seconds));
-        return target.process === undefined || cpu === undefined ? values as Values : { ...values, cpu };
+        const result = await run(bench.seconds);
+        const { cpu, ...values } = metric.values(result);
+        return {
+          values: target.process === undefined || cpu === undefined ? values as Values : { ...values, cpu },
+          generatorPercent: result.generatorSeconds / result.seconds * 100,
+        };
       },
       close: async () => await target.process?.stop(),
     };

@@ -4,15 +4,21 @@ import { join } from "node:path";
 import type { Peer } from "./peer.ts";
 import { findProgram, firstLineOf } from "./program.ts";
 
+/** What splicing gains in bulk it loses on small messages, so each load gets the better of the two. */
+const SPLICED = `  option splice-request
+  option splice-response
+`;
+
 export const haproxy: Peer = {
   name: "haproxy",
-  text: "Debian's haproxy in TCP mode to one fixed origin, spliced, 1 MiB pipes, one thread",
+  text: "haproxy in TCP mode to one fixed origin, one thread; in bulk with forced splicing and 1 MiB pipes",
   plainHttp: false,
   tunnels: "fixed",
   rules: false,
-  unavailable: () => findProgram("haproxy") === undefined ? "haproxy is not installed" : undefined,
+  unavailable: () =>
+    findProgram("haproxy") === undefined ? "haproxy is not installed (apt-get install haproxy)" : undefined,
   version: () => firstLineOf([findProgram("haproxy") ?? "haproxy", "-v"]),
-  launch: ({ folder, port, originPort }) => {
+  launch: ({ folder, port, originPort, load }) => {
     const file = join(folder, "haproxy.cfg");
     const text = `global
   nbthread 1
@@ -24,9 +30,7 @@ defaults
   timeout connect 10s
   timeout client 1h
   timeout server 1h
-  option splice-request
-  option splice-response
-listen fixed
+${load === "bulk" ? SPLICED : ""}listen fixed
   bind 127.0.0.1:${port}
   server origin 127.0.0.1:${originPort}
 `;

@@ -6,12 +6,11 @@ import { findProgram, firstLineOf } from "./program.ts";
 
 export const nginx: Peer = {
   name: "nginx",
-  text:
-    "Debian's nginx as reverse proxy to one fixed origin, one worker, kept-alive upstreams, no buffering of uploads",
+  text: "nginx as reverse proxy to one fixed origin, one worker, kept-alive upstreams, no buffering of uploads",
   plainHttp: true,
   tunnels: "none",
   rules: false,
-  unavailable: () => findProgram("nginx") === undefined ? "nginx is not installed" : undefined,
+  unavailable: () => findProgram("nginx") === undefined ? "nginx is not installed (apt-get install nginx)" : undefined,
   version: () => firstLineOf([findProgram("nginx") ?? "nginx", "-v"]),
   launch: ({ folder, port, originPort }) => {
     const file = join(folder, "nginx.conf");

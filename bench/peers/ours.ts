@@ -5,23 +5,35 @@ import type { Peer } from "./peer.ts";
 import { firstLineOf } from "./program.ts";
 
 const root = resolve(import.meta.dir, "../..");
+/** The executable that compile.sh makes. */
+export const OWN_EXECUTABLE = join(root, "dist/egress-http-proxy");
 
 /** The command that starts this project's proxy: what `--ours` gave, else dist/egress-http-proxy, else the source. */
 export function ownCommand(given: string | undefined): readonly string[] {
   if (given !== undefined) return given.trim().split(/\s+/).map((word) => existsSync(word) ? resolve(word) : word);
-  const executable = join(root, "dist/egress-http-proxy");
-  return existsSync(executable) ? [executable] : [process.execPath, join(root, "src/main.ts")];
+  return existsSync(OWN_EXECUTABLE) ? [OWN_EXECUTABLE] : [process.execPath, join(root, "src/main.ts")];
 }
 
-/** Makes one of the project's own peers; `flags` are what sets it apart. */
-export function ownPeer(name: string, text: string, flags: readonly string[], given: string | undefined): Peer {
+/** What sets one of the project's own peers apart. */
+export interface OwnSettings {
+  readonly name: string;
+  readonly text: string;
+  readonly flags: readonly string[];
+  readonly only?: readonly string[];
+  readonly accessLog?: boolean;
+}
+
+/** Makes one of the project's own peers. All settings but those named are the defaults. */
+export function ownPeer({ name, text, flags, only, accessLog = false }: OwnSettings, given: string | undefined): Peer {
   const command = ownCommand(given);
+  const own = ["--access-log", accessLog ? "on" : "off", ...flags];
   return {
     name,
-    text: `${text}; ${command.join(" ")} ${flags.join(" ")}`,
+    text: `${text} (${own.join(" ")})`,
     plainHttp: true,
     tunnels: "connect",
     rules: true,
+    ...(only === undefined ? {} : { only }),
     unavailable: () => {
       const file = command.at(-1) ?? "";
       return existsSync(file) && statSync(file).isFile() ? undefined : `there is no ${file}`;
@@ -30,7 +42,10 @@ export function ownPeer(name: string, text: string, flags: readonly string[], gi
     launch: ({ folder, port, rules }) => {
       const file = join(folder, "rules.txt");
       writeFileSync(file, rules);
-      return { command: [...command, "--destination-file", file, "--listen", `:${port}`, ...flags] };
+      return {
+        command: [...command, "--destination-file", file, "--listen", `:${port}`, ...own],
+        stdout: accessLog ? "emptied-pipe" : "ignore",
+      };
     },
   };
 }

@@ -1,36 +1,59 @@
 // Owns the list of peers. A new one is a file beside this one and a line here.
 import { haproxy } from "./haproxy.ts";
 import { nginx } from "./nginx.ts";
-import { ownPeer } from "./ours.ts";
+import { ownPeer, type OwnSettings } from "./ours.ts";
 import type { Peer } from "./peer.ts";
+import { smokescreenPeer } from "./smokescreen.ts";
 import { squid } from "./squid.ts";
 import { tinyproxy } from "./tinyproxy.ts";
 
 /** The name under which connections without any proxy are measured. */
 export const DIRECT = "direct";
 
-/** The peers that run when none are named. */
-export const DEFAULT_PEERS: readonly string[] = ["ours", "ours-log", "squid", DIRECT];
+/** The peers that run when none are named, as far as they are there. */
+export const DEFAULT_PEERS: readonly string[] = [
+  "ours",
+  "ours-log",
+  "ours-2",
+  "squid",
+  "tinyproxy",
+  "smokescreen",
+  "haproxy",
+  "nginx",
+  DIRECT,
+];
 
-/** Makes every known peer; `given` is the command that stands for this project, where one was named. */
-export function listPeers(given: string | undefined): readonly Peer[] {
+const OWN: readonly OwnSettings[] = [
+  { name: "ours", text: "this project", flags: [] },
+  {
+    name: "ours-log",
+    text: "this project, its access log into a pipe that another process empties",
+    flags: [],
+    accessLog: true,
+    only: ["connect", "http-keep-alive", "http-close"],
+  },
+  {
+    name: "ours-2",
+    text: "this project with two threads",
+    flags: ["--workers", "2"],
+    only: ["connect", "bulk-down-8", "ping-64", "http-keep-alive"],
+  },
+  { name: "ours-portable", text: "this project on its portable engine", flags: ["--engine", "portable"] },
+];
+
+/** What is named in place of a default: the command that stands for this project, and where smokescreen is. */
+export interface PeerPaths {
+  readonly ours: string | undefined;
+  readonly smokescreen: string | undefined;
+}
+
+/** Makes every known peer. */
+export function listPeers(paths: PeerPaths): readonly Peer[] {
   return [
-    ownPeer("ours", "this project, access log off", ["--access-log", "off"], given),
-    ownPeer("ours-log", "this project, access log on, to /dev/null", ["--access-log", "on"], given),
-    ownPeer("ours-portable", "this project on its portable engine, access log off", [
-      "--access-log",
-      "off",
-      "--engine",
-      "portable",
-    ], given),
-    ownPeer("ours-posix", "this project on its libc engine, access log off", [
-      "--access-log",
-      "off",
-      "--engine",
-      "posix",
-    ], given),
+    ...OWN.map((settings) => ownPeer(settings, paths.ours)),
     squid,
     tinyproxy,
+    smokescreenPeer(paths.smokescreen),
     haproxy,
     nginx,
   ];

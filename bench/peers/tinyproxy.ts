@@ -6,12 +6,13 @@ import { findProgram, firstLineOf } from "./program.ts";
 
 export const tinyproxy: Peer = {
   name: "tinyproxy",
-  text: "Debian's tinyproxy, no filter, critical log level",
+  text: "tinyproxy, no filter, critical log level",
   plainHttp: true,
   tunnels: "connect",
   rules: false,
   closesEachAnswer: true,
-  unavailable: () => findProgram("tinyproxy") === undefined ? "tinyproxy is not installed" : undefined,
+  unavailable: () =>
+    findProgram("tinyproxy") === undefined ? "tinyproxy is not installed (apt-get install tinyproxy)" : undefined,
   version: () => firstLineOf([findProgram("tinyproxy") ?? "tinyproxy", "-v"]),
   launch: ({ folder, port }) => {
     const file = join(folder, "tinyproxy.conf");
