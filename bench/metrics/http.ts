@@ -83,9 +83,7 @@ export const HTTP_METRICS: readonly Metric[] = METRICS.map((metric) => ({
   open: async (bench: Bench, peer: Peer | undefined): Promise<Session> => {
     const load = { ...metric.load, originPort: bench.origins[metric.origin] };
     const target = await bench.start(peer, load.originPort);
-    // Large bodies are few requests and much data, so the time alone counts.
-    const warm = (seconds: number) => runWrk(bench, target, load, seconds);
-    if (peer !== undefined) await (metric.bodyBytes === undefined ? warmUp(bench, warm) : warm(bench.warmSeconds));
+    await warmUp(bench, peer, (seconds) => runWrk(bench, target, load, seconds));
     return { measure: () => measure(bench, target, metric, load), close: async () => await target.process?.stop() };
   },
 }));

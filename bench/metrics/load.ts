@@ -3,6 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { LoadResult } from "../load/window.ts";
 import type { Route } from "../load/tunnel.ts";
+import type { Peer } from "../peers/peer.ts";
 import { findProgram } from "../peers/program.ts";
 import { readEndedChildrenSeconds, readTreeCpuSeconds } from "../proc_stat.ts";
 import type { Bench, Target } from "./metric.ts";
@@ -45,14 +46,18 @@ function firstError(stderr: string): string {
   return stderr.split("\n").find((line) => line.startsWith("error:")) ?? stderr.slice(-300).trim();
 }
 
-/** What is compiled as it runs needs some ten thousand operations until its code is what it will be. */
-const WARM_OPERATIONS = 40_000;
 const MOST_WARM_WINDOWS = 3;
 
-/** Runs a load unmeasured until the target is warm: one window, and more where a busy machine lets little through. */
-export async function warmUp(bench: Bench, run: (seconds: number) => Promise<LoadResult>): Promise<void> {
+/** Runs a load unmeasured until the peer is warm: one window, and more where it asks for more operations than that let through. */
+export async function warmUp(
+  bench: Bench,
+  peer: Peer | undefined,
+  run: (seconds: number) => Promise<LoadResult>,
+): Promise<void> {
+  if (peer === undefined) return;
   let operations = 0;
-  for (let window = 0; window < MOST_WARM_WINDOWS && operations < WARM_OPERATIONS; window++) {
+  for (let window = 0; window === 0 || operations < (peer.warmOperations ?? 0); window++) {
+    if (window === MOST_WARM_WINDOWS) break;
     operations += (await run(bench.warmSeconds)).operations;
   }
 }

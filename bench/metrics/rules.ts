@@ -43,8 +43,8 @@ async function open(bench: Bench, peer: Peer | undefined): Promise<Session> {
   const setup = (target: Target, seconds = bench.seconds) =>
     runGenerator(bench, target, "connect_load.ts", bench.origins.echo, { connections: 32 }, seconds);
   for (const target of targets.values()) {
-    await warmUp(bench, (seconds) => request(target, seconds));
-    await warmUp(bench, (seconds) => setup(target, seconds));
+    await warmUp(bench, peer, (seconds) => request(target, seconds));
+    await warmUp(bench, peer, (seconds) => setup(target, seconds));
   }
   return {
     measure: async () => {

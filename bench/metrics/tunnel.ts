@@ -100,7 +100,7 @@ export const TUNNEL_METRICS: readonly Metric[] = METRICS.map((metric) => ({
     const originPort = bench.origins[metric.origin];
     const target = await bench.start(peer, originPort, { load: metric.origin === "bulk" ? "bulk" : "small" });
     const run = (seconds: number) => runGenerator(bench, target, metric.file, originPort, metric.settings, seconds);
-    if (peer !== undefined) await warmUp(bench, run);
+    await warmUp(bench, peer, run);
     return {
       measure: async () => {
         const result = await run(bench.seconds);

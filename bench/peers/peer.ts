@@ -35,6 +35,8 @@ export interface Peer {
   readonly only?: readonly string[];
   /** It closes after every answer in a way that wrk counts as a failed read; such failures are not held against it. */
   readonly closesEachAnswer?: boolean;
+  /** How many operations it takes to be as fast as it gets, where it compiles as it runs. */
+  readonly warmOperations?: number;
   /** Why it can't be run here, or undefined. */
   unavailable(): string | undefined;
   /** Its version, for the report. */
