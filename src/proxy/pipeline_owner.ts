@@ -1,4 +1,7 @@
-// Owns what the pipeline of requests asks of the session whose they are, and tells it.
+// Owns what the pipeline of requests shares with others: what it asks of the session whose they are, and the request in hand.
+import type { Target } from "../address/target.ts";
+import type { RequestHead } from "../http1/request_reader.ts";
+import type { Exchange } from "../observe/exchange.ts";
 import type { ConnectionId, SocketAddress } from "../runtime/runtime.ts";
 import type { ClientInput } from "./client_input.ts";
 
@@ -19,4 +22,12 @@ export interface PipelineOwner {
   onTunnelStart(): void;
   /** The tunnel is over, and both connections with it. */
   onTunnelEnd(): void;
+}
+
+/** The request in hand. */
+export interface Request {
+  readonly head: RequestHead;
+  readonly exchange: Exchange;
+  readonly target: Target;
+  readonly originForm: string;
 }

@@ -11,7 +11,7 @@ import { admitConnected, type Approval, explainRevoked } from "./admit.ts";
 import type { ClientInput } from "./client_input.ts";
 import type { ProxyContext } from "./context.ts";
 import { Forward, type ForwardOwner } from "./forward.ts";
-import type { PipelineOwner } from "./pipeline_owner.ts";
+import type { PipelineOwner, Request } from "./pipeline_owner.ts";
 import { Reach, type ReachOwner } from "./reach.ts";
 import { type AnswerOptions, formatRefusal } from "./refusal.ts";
 import {
@@ -28,14 +28,6 @@ import { Tunnel, type TunnelOwner } from "./tunnel.ts";
 
 const ESTABLISHED = new TextEncoder().encode("HTTP/1.1 200 Connection established\r\n\r\n");
 const NOTHING = new Uint8Array(0);
-
-/** The request in hand. */
-interface Request {
-  readonly head: RequestHead;
-  readonly exchange: Exchange;
-  readonly target: Target;
-  readonly originForm: string;
-}
 
 /** Answers one request at a time; reused for all of a client connection. Its timer runs while a request is forwarded. */
 export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, TunnelOwner {
@@ -219,8 +211,10 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     const isJudged = this.#generation === this.#context.policy.generation;
     const { target, exchange } = request;
     const why = isJudged ? undefined : explainRevoked(this.#context, target, approval.address, exchange);
-    if (why !== undefined) this.#context.close(id);
-    if (why !== undefined) return this.refuse(new ProxyError("http_request_denied", why));
+    if (why !== undefined) {
+      this.#context.close(id);
+      return this.refuse(new ProxyError("http_request_denied", why));
+    }
     this.#upstream = { address: approval.address, port: approval.port };
     exchange.upstream = this.#upstream;
     if (request.head.method === "CONNECT") return this.#startTunnel(id, 200, ESTABLISHED, NOTHING);
