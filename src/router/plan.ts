@@ -72,7 +72,9 @@ export function planSteps(state: NetworkState, settings: RouterSettings, interfa
     steps.push(putRoute(ask.hostRouteBody(gateway, link.index), words, hostRoutes, nameOf).step);
   }
 
-  steps.push(...planDefaultRoute(routes, gateway, link, nameOf));
+  // Of several addresses the kernel would pick one that the settings do not name.
+  const isAlone = state.addresses.every((one) => one.interfaceIndex !== link.index || one.address.equals(source));
+  steps.push(...planDefaultRoute(routes, { gateway, source, isAlone }, link, nameOf));
   return { link, steps };
 }
 
@@ -145,19 +147,30 @@ function planClusterRoutes(
   return steps;
 }
 
+/** The way to the outside that is wanted. */
+interface Way {
+  readonly gateway: IpAddress;
+  readonly source: IpAddress;
+  /** Whether the interface has no other address than the source. */
+  readonly isAlone: boolean;
+}
+
 /** The new route is there before the last old one goes: there is no moment without any. */
 function planDefaultRoute(
   routes: readonly Route[],
-  gateway: IpAddress,
+  way: Way,
   link: Link,
   nameOf: (index: number | undefined) => string,
 ): Step[] {
   const defaults = routes.filter(isDefault);
   const steps: Step[] = [];
-  let kept = defaults.find((route) => isDefaultBy(route, gateway, link));
+  let kept = defaults.find((route) => isDefaultBy(route, way, link));
   if (kept === undefined) {
+    const { gateway, source, isAlone } = way;
     const words = `the default route through ${gateway.text} by ${link.name}`;
-    const put = putRoute(ask.defaultRouteBody(gateway, link.index), words, defaults, nameOf);
+    const put = isAlone
+      ? putRoute(ask.defaultRouteBody(gateway, link.index), words, defaults, nameOf)
+      : putRoute(ask.defaultRouteBody(gateway, link.index, source), `${words} from ${source.text}`, defaults, nameOf);
     steps.push(put.step);
     kept = put.replaced;
   }
@@ -215,9 +228,9 @@ function isDefault(route: Route): boolean {
   return route.prefixLength === 0;
 }
 
-function isDefaultBy(route: Route, gateway: IpAddress, link: Link): boolean {
+function isDefaultBy(route: Route, { gateway, source, isAlone }: Way, link: Link): boolean {
   return route.interfaceIndex === link.index && route.gateway?.equals(gateway) === true &&
-    route.type === ROUTE_UNICAST && route.tos === 0;
+    (route.preferredSource?.equals(source) ?? isAlone) && route.type === ROUTE_UNICAST && route.tos === 0;
 }
 
 function formatWay(route: Route, nameOf: (index: number | undefined) => string): string {

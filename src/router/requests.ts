@@ -88,13 +88,15 @@ export function hostRouteBody(host: IpAddress, interfaceIndex: number): Uint8Arr
   ]);
 }
 
-/** The body of a default route. */
-export function defaultRouteBody(gateway: IpAddress, interfaceIndex: number): Uint8Array {
-  return concat([
+/** The body of a default route; connections by it come from `source`, or from what the kernel picks. */
+export function defaultRouteBody(gateway: IpAddress, interfaceIndex: number, source?: IpAddress): Uint8Array {
+  const parts = [
     routeHead(0, SCOPE_UNIVERSE, 0),
     attribute(RTA.GATEWAY, gateway.bytes),
     attribute(RTA.OIF, uint32(interfaceIndex)),
-  ]);
+  ];
+  if (source !== undefined) parts.push(attribute(RTA.PREFSRC, source.bytes));
+  return concat(parts);
 }
 
 /** The body of a route to a network that goes the way of another route, whatever that way is. */

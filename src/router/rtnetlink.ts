@@ -110,6 +110,8 @@ export interface Route {
   readonly destination: IpAddress;
   readonly prefixLength: number;
   readonly gateway: IpAddress | undefined;
+  /** The address that connections by it come from; undefined where the kernel picks one of the interface's. */
+  readonly preferredSource: IpAddress | undefined;
   /** Undefined where several next hops, or none, are its way. */
   readonly interfaceIndex: number | undefined;
   readonly metric: number;
@@ -198,10 +200,12 @@ export function parseRoute(payload: Uint8Array): Route | undefined {
   const attributes = parseAttributes(payload.subarray(ROUTE_BYTES));
   const destination = attributes.get(RTA.DST);
   const gateway = attributes.get(RTA.GATEWAY);
+  const preferredSource = attributes.get(RTA.PREFSRC);
   return {
     destination: parseIpv4(destination ?? new Uint8Array(4)),
     prefixLength: payload[1] ?? 0,
     gateway: gateway === undefined ? undefined : parseIpv4(gateway),
+    preferredSource: preferredSource === undefined ? undefined : parseIpv4(preferredSource),
     interfaceIndex: parseUint32(attributes.get(RTA.OIF)),
     metric: parseUint32(attributes.get(RTA.PRIORITY)) ?? 0,
     tos: payload[3] ?? 0,
@@ -264,8 +268,8 @@ export function parseAcknowledgement({ type, flags, payload }: Message): Acknowl
     // The request comes back in it, whole or its header alone.
     const whole = errno !== 0 && (flags & FLAG.CAPPED) === 0;
     const length = view.getUint32(4, true);
-    if (whole && length > payload.length) {
-      throw new MalformedMessage("an error that ends within the request it answers");
+    if (whole && (length < HEADER_BYTES || length > payload.length - 4)) {
+      throw new MalformedMessage(`an error that answers a request of ${length} octets`);
     }
     start += whole ? padded(length) : HEADER_BYTES;
   }

@@ -155,6 +155,16 @@ describe.skipIf(SKIP_REASON !== undefined)("setup-network", () => {
     });
   }
 
+  test("goes out from the address that it was told, though the interface has another", async () => {
+    await ip(OLD_DEFAULT, "addr add 192.168.12.50/24 dev macvlan0");
+    expect((await setUp()).code).toBe(0);
+    const { stdout } = await mustRun(["ip", "-netns", name, "route", "get", "203.0.113.10"]);
+    expect(stdout).toContain("203.0.113.10 via 192.168.12.1 dev macvlan0 src 192.168.12.99");
+    const left = await state();
+    expect(await setUp()).toMatchObject({ code: 0, stdout: `${DONE}: as it was before, announced\n` });
+    expect(await state()).toBe(left);
+  });
+
   test("announces by a reply and then by a request", async () => {
     await ip(OLD_DEFAULT);
     const frames = await announced(async () => {

@@ -5,7 +5,7 @@ import { Application } from "../../src/router/apply.ts";
 import { type Netlink, NetlinkError, RouteNetlink } from "../../src/router/netlink.ts";
 import type { Step } from "../../src/router/plan.ts";
 import { formatRequest } from "../../src/router/requests.ts";
-import type { Request } from "../../src/router/rtnetlink.ts";
+import { concat, type Request } from "../../src/router/rtnetlink.ts";
 
 /** A request that a fake knows by its number. */
 function request(number: number): Request {
@@ -89,6 +89,40 @@ describe("RouteNetlink", () => {
     netlinkHearing(refusal, answer(2, 1, [0, 0, 0, 0, ...HEADER])).change(request(24));
   });
 
+  const LINK = [0, 0, 1, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 3, 0, 97, 98, 99, 0];
+  const [MULTI, INTERRUPTED, ACK_ATTRIBUTES] = [0x2, 0x10, 0x200];
+  const DONE = [0, 0, 0, 0];
+  const emptyDumps = [answer(3, 2, DONE, MULTI), answer(3, 3, DONE, MULTI)];
+
+  test("gathers a listing from several datagrams of several messages, and passes over what answers another", () => {
+    const [one, other] = [answer(16, 1, LINK, MULTI), answer(16, 9, LINK, MULTI)];
+    const state = netlinkHearing(concat([one, other, one]), one, answer(3, 1, DONE, MULTI), ...emptyDumps).readState();
+    expect(state.links.map(({ name, index }) => `${name} ${index}`)).toEqual(["abc 3", "abc 3", "abc 3"]);
+  });
+
+  test("asks again for a listing that was interrupted, wherever that is said, and keeps nothing of it", () => {
+    for (const flagsOf of [[MULTI | INTERRUPTED, MULTI], [MULTI, MULTI | INTERRUPTED]] as const) {
+      const [first, last] = flagsOf;
+      const state = netlinkHearing(
+        answer(16, 1, LINK, first),
+        answer(3, 1, DONE, last),
+        answer(16, 2, LINK, MULTI),
+        answer(3, 2, DONE, MULTI),
+        answer(3, 3, DONE, MULTI),
+        answer(3, 4, DONE, MULTI),
+      ).readState();
+      expect(state.links.length).toBe(1);
+    }
+  });
+
+  test("does not take a listing for whole that ends without its end, or in an error", () => {
+    const part = answer(16, 1, LINK, MULTI);
+    expect(() => netlinkHearing(part).readState()).toThrow("no answer of the kernel: not in time");
+    const text = [8, 0, 1, 0, 98, 97, 100, 0];
+    const end = answer(3, 1, [234, 255, 255, 255, ...text], MULTI | ACK_ATTRIBUTES);
+    expect(() => netlinkHearing(part, end).readState()).toThrow(new NetlinkError("invalid argument (bad)"));
+  });
+
   const failures: { name: string; datagrams: Uint8Array[]; expected: string }[] = [
     { name: "no answer", datagrams: [], expected: "no answer of the kernel: not in time" },
     { name: "EEXIST", datagrams: [answer(2, 1, [239, 255, 255, 255, ...HEADER])], expected: "already there" },
@@ -96,6 +130,25 @@ describe("RouteNetlink", () => {
       name: "ENETDOWN",
       datagrams: [answer(2, 1, [156, 255, 255, 255, ...HEADER])],
       expected: "network is down",
+    },
+    {
+      name: "EINVAL with the kernel's words behind the request's header",
+      datagrams: [
+        answer(2, 1, [234, 255, 255, 255, 44, ...HEADER.slice(1), 8, 0, 1, 0, 98, 97, 100, 0], 0x100 | ACK_ATTRIBUTES),
+      ],
+      expected: "invalid argument (bad)",
+    },
+    {
+      name: "EINVAL with the kernel's words behind the whole request",
+      datagrams: [
+        answer(
+          2,
+          1,
+          [234, 255, 255, 255, 18, ...HEADER.slice(1), 1, 2, 0, 0, 8, 0, 1, 0, 98, 97, 100, 0],
+          ACK_ATTRIBUTES,
+        ),
+      ],
+      expected: "invalid argument (bad)",
     },
     {
       name: "a short datagram",

@@ -27,6 +27,7 @@ const OWN_DEFAULT = route(defaultRouteBody(GATEWAY, MACVLAN0));
 const OWN_HOST = route(hostRouteBody(GATEWAY, MACVLAN0));
 const ETH0_HOST = route(hostRouteBody(GATEWAY, ETH0));
 const CLUSTER = { ...ETH0_DEFAULT, destination: ip("172.30.0.0"), prefixLength: 16 };
+const OWN_DEFAULT_FROM = route(defaultRouteBody(GATEWAY, MACVLAN0, ip("192.168.12.99")));
 const ADDRESS: InterfaceAddress = { interfaceIndex: MACVLAN0, address: ip("192.168.12.99"), prefixLength: 24 };
 
 interface Given {
@@ -49,6 +50,7 @@ const ADD_ADDRESS = "add the address 192.168.12.99/24 to macvlan0";
 const UP = "bring macvlan0 up";
 const HOST = "a route to the gateway 192.168.12.1 straight out of macvlan0";
 const DEFAULT = "the default route through 192.168.12.1 by macvlan0";
+const OTHER = { ...ADDRESS, address: ip("192.168.12.50") };
 const TO_CLUSTER = "a route to the cluster network 172.30.0.0/16 through 10.128.0.1 by eth0";
 
 const table: { name: string; given: Given; cluster?: string; expected: string[] }[] = [
@@ -137,6 +139,30 @@ const table: { name: string; given: Given; cluster?: string; expected: string[] 
       routes: [route(defaultRouteBody(ip("192.168.12.2"), MACVLAN0)), OWN_HOST],
     },
     expected: [`put ${DEFAULT} in place of that through 192.168.12.2 by macvlan0`],
+  },
+  {
+    name: "the link has another address too, which the kernel could pick",
+    given: { up: true, addresses: [OTHER, ADDRESS], routes: [OWN_DEFAULT, OWN_HOST] },
+    expected: [`put ${DEFAULT} from 192.168.12.99 in place of that through 192.168.12.1 by macvlan0`],
+  },
+  {
+    name: "the link has another address too, and the default route says which",
+    given: { up: true, addresses: [OTHER, ADDRESS], routes: [OWN_DEFAULT_FROM, OWN_HOST] },
+    expected: [],
+  },
+  {
+    name: "the default route says from where, though there is one address",
+    given: { up: true, addresses: [ADDRESS], routes: [OWN_DEFAULT_FROM, OWN_HOST] },
+    expected: [],
+  },
+  {
+    name: "the default route is from another address",
+    given: {
+      up: true,
+      addresses: [ADDRESS],
+      routes: [route(defaultRouteBody(GATEWAY, MACVLAN0, OTHER.address)), OWN_HOST],
+    },
+    expected: [`put ${DEFAULT} in place of that through 192.168.12.1 by macvlan0`],
   },
   {
     name: "routes of other tables are nobody's business",

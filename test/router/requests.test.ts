@@ -57,6 +57,12 @@ const table: { name: string; request: Request; expected: string }[] = [
     expected: "2c000000 1800 0505 07000000 00000000 02000000fe03000100000000 08000500c0a80c01 0800040003000000",
   },
   {
+    name: "replace the default route by one from an address",
+    request: ask.replaceRoute(ask.defaultRouteBody(GATEWAY, 3, SOURCE)),
+    expected: "34000000 1800 0505 07000000 00000000 02000000fe03000100000000 08000500c0a80c01 0800040003000000 " +
+      "08000700c0a80c63",
+  },
+  {
     name: "append a route",
     request: ask.appendRoute(ask.defaultRouteBody(GATEWAY, 3)),
     expected: "2c000000 1800 050c 07000000 00000000 02000000fe03000100000000 08000500c0a80c01 0800040003000000",

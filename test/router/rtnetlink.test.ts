@@ -68,7 +68,8 @@ describe("reading", () => {
   });
 
   test("parseAcknowledgement() refuses a request whose length leads out of the message", () => {
-    for (const length of ["ff000000", "ffffff7f", "ffffffff"]) {
+    // The least that a request can have is its header, the most what is left of the message.
+    for (const length of ["0f000000", "11000000", "00000000", "ff000000", "ffffff7f", "ffffffff"]) {
       const payload = octets(`eaffffff ${length} 18000505 07000000 00000000`);
       expect(() => parseAcknowledgement({ type: 2, flags: 0x200, sequence: 7, payload })).toThrow(MalformedMessage);
     }

@@ -19,6 +19,7 @@ const ANSWER_TIMEOUT_SECONDS = 5;
 /** Twice what the kernel puts into one datagram at most. */
 const BUFFER_BYTES = 65_536;
 const SOCKADDR_LL_BYTES = 20;
+const SOCKADDR_NL_BYTES = 12;
 
 /** Finds out whether such sockets can be had. libc is bound only when one is opened: the proxy itself needs none. */
 export function systemNetwork(ffi: Ffi, platform: string): NetworkSockets | { readonly unavailable: string } {
@@ -46,6 +47,15 @@ function openRoutes(ffi: Ffi, sockets: Sockets): RouteSocket | number {
   const fd = sockets.check(libc.socket(AF_NETLINK, SOCK_RAW | C.SOCK_CLOEXEC, NETLINK_ROUTE));
   if (fd < 0) return fd;
   const memory = ffi.allocate(BUFFER_BYTES);
+  // The kernel's own address is 0. Connected to it, the socket hears of nobody else: whoever may send to others' sockets
+  // could answer in its place.
+  memory.bytes[0] = AF_NETLINK;
+  const connected = sockets.check(libc.connect(fd, memory.address, SOCKADDR_NL_BYTES));
+  memory.bytes[0] = 0;
+  if (connected < 0) {
+    libc.close(fd);
+    return connected;
+  }
   // Both may be unknown to an old kernel, which then says less.
   sockets.setOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
   sockets.setOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
