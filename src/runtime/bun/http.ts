@@ -24,6 +24,7 @@ function open(hostname: string, port: number, handle: HttpHandler): HttpListener
     idleTimeout: SILENCE_SECONDS,
     maxRequestBodySize: MAX_BODY_BYTES,
     development: false,
+    reusePort: false, // Outside development Bun (1.4.5) shares the port with whoever else does, and a taken one is no error.
     fetch: handle,
     error: () => new Response("internal error\n", { status: 500 }),
   });
