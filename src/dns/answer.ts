@@ -23,6 +23,8 @@ export interface NameResolver {
    * look-up by it replaces the first. `name` is in lower case, absolute, and without a final dot.
    */
   lookup(name: string, token: number): Answer | undefined;
+  /** For how many milliseconds the last answer for a name may be used without asking again; 0, and where it is left out: not at all. */
+  keepMs?(name: string): number;
   /** Drops what the token waits for, if anything. */
   forget(token: number): void;
 }

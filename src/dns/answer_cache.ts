@@ -55,6 +55,11 @@ export class AnswerCache {
     return entry.answer;
   }
 
+  /** How long the answer for a name is still good; 0 where there is none. */
+  remainingMs(name: string): number {
+    return Math.max(0, (this.#entries.get(name)?.expiresAtMs ?? 0) - this.#clock.nowMs());
+  }
+
   /** Keeps an answer for `ttlMs`; 0 is not at all. */
   set(name: string, answer: Answer, ttlMs: number): void {
     const old = this.#entries.get(name);

@@ -4,7 +4,7 @@ import type { Clock, DnsTransport, Files, SocketAddress } from "../runtime/runti
 import type { Answer, NameResolver } from "./answer.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import { combineFamilies } from "./combine_families.ts";
-import { LocalNames } from "./local_names.ts";
+import { FILE_CHECK_INTERVAL_MS, LocalNames } from "./local_names.ts";
 import { isAskable, RECORD_TYPE } from "./message.ts";
 import { NameServers, type Outcome } from "./name_servers.ts";
 import { DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_ATTEMPTS, type ServerSettings } from "./resolv_conf.ts";
@@ -148,6 +148,12 @@ export class Resolver implements NameResolver {
   lookup(name: string, token: number): Answer | undefined {
     this.forget(token);
     return this.#start(name, token);
+  }
+
+  /** No longer than until the files would be looked at again: what they say comes before any server's answer. */
+  keepMs(name: string): number {
+    if (this.#local.lookup(name) !== undefined) return FILE_CHECK_INTERVAL_MS;
+    return Math.min(this.#cache.remainingMs(name), FILE_CHECK_INTERVAL_MS);
   }
 
   /** The same as a promise, for commands and the admin endpoint; it never rejects. */

@@ -32,7 +32,14 @@ export interface ThreadStart {
 /** From the control plane to a thread. */
 export type ToThread =
   | { readonly kind: "rules"; readonly rules: string }
-  | { readonly kind: "answer"; readonly token: number; readonly answer: PlainAnswer }
+  | {
+    readonly kind: "answer";
+    readonly name: string;
+    readonly token: number;
+    readonly answer: PlainAnswer;
+    /** For how long the thread may use it without asking again. */
+    readonly keepMs: number;
+  }
   | { readonly kind: "ping"; readonly token: number }
   | { readonly kind: "stop-accepting" }
   | { readonly kind: "cut" };

@@ -1,7 +1,6 @@
 // Owns what one thread of the data plane runs: a proxy whose names are resolved, whose log is written and whose rules are
 // read by the control plane. Waits for nobody.
 import { IpAddress } from "../address/ip_address.ts";
-import type { Answer, NameResolver } from "../dns/answer.ts";
 import { CommandFailure } from "../errors.ts";
 import { AccessLog } from "../observe/access_log.ts";
 import { TrafficCounters } from "../observe/traffic_counters.ts";
@@ -13,16 +12,18 @@ import type { SocketAddress, ThreadSide } from "../runtime/runtime.ts";
 import { ConnectionBudget } from "../proxy/connection_budget.ts";
 import { LineBatch } from "./line_batch.ts";
 import { RuleSwap } from "./rule_swap.ts";
+import { ThreadNames } from "./thread_names.ts";
 import { fromPlainAnswer, type FromThread, type ThreadStart, type ToThread } from "./thread_messages.ts";
 
 /** The proxy of one thread. */
-export class ThreadProgram implements NameResolver {
+export class ThreadProgram {
   readonly #side: ThreadSide;
   readonly #start: ThreadStart;
   readonly #policy: PolicyStore;
   readonly #server: ProxyServer;
   readonly #swap: RuleSwap;
   readonly #batch: LineBatch;
+  readonly #names: ThreadNames;
 
   constructor(side: ThreadSide, start: ThreadStart) {
     this.#side = side;
@@ -45,7 +46,11 @@ export class ThreadProgram implements NameResolver {
       onAcceptLimit: () => this.#post({ kind: "accept-limit" }),
       onRevoked: (counts) => this.#post({ kind: "revoked", counts }),
     });
-    this.#server.resolver = this;
+    this.#names = new ThreadNames(side.clock, {
+      ask: (name, token) => this.#post({ kind: "lookup", token, name }),
+      forget: (token) => this.#post({ kind: "forget", token }),
+    }, (token, answer) => this.#server.onAnswer(token, answer));
+    this.#server.resolver = this.#names;
     this.#swap = new RuleSwap(this.#policy, this.#server, side.clock);
     this.#batch = new LineBatch(this.#server.timers, side.clock, (lines) => this.#post({ kind: "log", lines }));
     accessLog.log = new AccessLog(this.#batch, start.logFormat, start.accessLog);
@@ -69,7 +74,7 @@ export class ThreadProgram implements NameResolver {
       case "rules":
         return this.#swap.begin(message.rules);
       case "answer":
-        return this.#server.onAnswer(message.token, fromPlainAnswer(message.answer));
+        return this.#names.onAnswer(message.name, message.token, fromPlainAnswer(message.answer), message.keepMs);
       case "ping":
         return this.#post({ kind: "pong", token: message.token });
       case "stop-accepting":
@@ -84,15 +89,6 @@ export class ThreadProgram implements NameResolver {
         return this.#post({ kind: "cut", counts });
       }
     }
-  }
-
-  lookup(name: string, token: number): Answer | undefined {
-    this.#post({ kind: "lookup", token, name });
-    return undefined;
-  }
-
-  forget(token: number): void {
-    this.#post({ kind: "forget", token });
   }
 
   #post(message: FromThread): void {

@@ -57,6 +57,8 @@ export class ThreadedDataPlane implements DataPlane {
   readonly #traffic: readonly SharedArrayBuffer[];
   readonly #pings = new Map<number, (worker: Worker) => void>();
   #lastPing = 0;
+  /** The names that threads have asked for, by the token that waits. */
+  readonly #asked = new Map<number, string>();
   #rules: string;
   #listener: SocketAddress | undefined;
   #resolver: NameResolver | undefined;
@@ -95,10 +97,17 @@ export class ThreadedDataPlane implements DataPlane {
   }
 
   onAnswer(token: number, answer: Answer): void {
-    const worker = this.#threads[Math.floor(token / TOKENS_PER_THREAD)];
-    worker?.handle?.post(
-      { kind: "answer", token: token % TOKENS_PER_THREAD, answer: toPlainAnswer(answer) } satisfies ToThread,
-    );
+    const name = this.#asked.get(token);
+    if (name === undefined) return;
+    this.#asked.delete(token);
+    const message: ToThread = {
+      kind: "answer",
+      name,
+      token: token % TOKENS_PER_THREAD,
+      answer: toPlainAnswer(answer),
+      keepMs: this.#resolver?.keepMs?.(name) ?? 0,
+    };
+    this.#threads[Math.floor(token / TOKENS_PER_THREAD)]?.handle?.post(message);
   }
 
   readTraffic(): TrafficCounters {
@@ -203,7 +212,7 @@ export class ThreadedDataPlane implements DataPlane {
       case "lookup":
         return this.#lookup(worker, message.name, message.token);
       case "forget":
-        return this.#resolver?.forget(worker.index * TOKENS_PER_THREAD + message.token);
+        return this.#forget(worker.index * TOKENS_PER_THREAD + message.token);
       case "pong":
         return this.#pings.get(message.token)?.(worker);
       case "accept-limit":
@@ -219,8 +228,14 @@ export class ThreadedDataPlane implements DataPlane {
 
   #lookup(worker: Worker, name: string, token: number): void {
     const ownToken = worker.index * TOKENS_PER_THREAD + token;
+    this.#asked.set(ownToken, name);
     const answer = this.#resolver?.lookup(name, ownToken);
     if (answer !== undefined) this.onAnswer(ownToken, answer);
+  }
+
+  #forget(token: number): void {
+    this.#asked.delete(token);
+    this.#resolver?.forget(token);
   }
 
   #onEnd(worker: Worker, address: IpAddress | undefined, reason: string): void {

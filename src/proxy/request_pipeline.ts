@@ -114,7 +114,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#forward?.checkUpload();
   }
 
-  /** Counts octets of the request in hand, or of the one that begins with them. */
+  /** Of the request in hand, or of the one that begins with them. */
   countFromClient(count: number): void {
     if (this.#exchange === undefined) this.#uncounted += count;
     else this.#exchange.bytesFromClient += count;
@@ -226,9 +226,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   #startForward(request: Request): void {
     const { head, target, originForm } = request;
-    const forward = this.#forward;
-    if (forward === undefined) return;
-    forward.begin({
+    this.#forward?.begin({
       head,
       change: {
         originForm,
@@ -239,7 +237,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
         maxForwards: decrementMaxForwards(head),
       },
     });
-    if (this.input.complete) forward.endBody(this.#trailers);
+    if (this.input.complete) this.#forward?.endBody(this.#trailers);
     this.onForwardProgress();
   }
 

@@ -149,6 +149,29 @@ describe("Resolver.lookup()", () => {
     expect(desk.resolver.lookupCount).toBe(3);
   });
 
+  for (
+    const { name, ttlSeconds, passedMs, expected } of [
+      { name: "until the files are looked at again", ttlSeconds: 60, passedMs: 0, expected: 1000 },
+      { name: "no longer than the answer lives", ttlSeconds: 60, passedMs: 59_400, expected: 600 },
+      { name: "not at all once it is over", ttlSeconds: 60, passedMs: 60_000, expected: 0 },
+      { name: "a second at least, whatever the TTL", ttlSeconds: 0, passedMs: 0, expected: 1000 },
+    ]
+  ) {
+    test(`lets an answer be kept ${name}`, async () => {
+      await using desk = await openDesk(() => ({ ...BOTH, ttlSeconds }));
+      await desk.answer("a.test", 1);
+      desk.clock.timeMs += passedMs;
+      expect(desk.resolver.keepMs("a.test")).toBeCloseTo(expected, 3);
+    });
+  }
+
+  test("lets what /etc/hosts says be kept until it is looked at again, and nothing of a name that nobody asked for", async () => {
+    await using desk = await openDesk(() => BOTH, QUICK, { "/etc/hosts": "192.0.2.9 a.test\n" });
+    expect(desk.resolver.keepMs("a.test")).toBe(1000);
+    expect(desk.resolver.keepMs("localhost")).toBe(1000);
+    expect(desk.resolver.keepMs("b.test")).toBe(0);
+  });
+
   test("takes a changed /etc/hosts for the first look-up a second later, over what the cache holds", async () => {
     await using desk = await openDesk(() => BOTH, QUICK, { "/etc/hosts": "192.0.2.8 gone.test" });
     await desk.answer("db.test", 1);
