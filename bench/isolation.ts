@@ -15,7 +15,7 @@ export const SQUID_SERVICE = `egressbench${process.env[FOLDER_VARIABLE]?.slice(-
 const APART = ["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc"];
 
 /** The command that starts another in a process namespace: as root, in a user namespace, or, where neither can be had, nothing. */
-function findWrapper(): readonly string[] {
+export function findWrapper(): readonly string[] {
   for (const flags of [APART, ["--map-current-user", "--keep-caps", ...APART]]) {
     // A killed parent takes the namespace with it.
     const wrapper = ["setpriv", "--pdeathsig", "KILL", "unshare", ...flags, "--"];
