@@ -35,7 +35,7 @@ async function open(bench: Bench, peer: Peer | undefined): Promise<Session> {
     try {
       targets.set(count, await bench.start(peer, bench.origins.small, { ruleCount: count }));
     } catch (error) {
-      bench.remark(`${peer?.name} with ${count} rules: ${error instanceof Error ? error.message : error}`);
+      bench.remark(error instanceof Error ? error.message : String(error));
     }
   }
   const request = (target: Target, seconds = bench.seconds) =>
