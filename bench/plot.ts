@@ -64,7 +64,7 @@ export function drawPlot(results: Results): string {
         subtextStyle: { color: "#57606a" },
       },
       legend: { top: 82, left: 16, itemGap: 28, textStyle: { color: INK } },
-      grid: { left: 170, right: 40, top: 132, bottom: 36 },
+      grid: { left: 190, right: 40, top: 132, bottom: 36 },
       xAxis: { type: "value", min: 0, max: WIDEST, interval: WIDEST / 4, axisLabel: { color: INK } },
       yAxis: {
         type: "category",

@@ -46,7 +46,7 @@ function firstError(stderr: string): string {
   return stderr.split("\n").find((line) => line.startsWith("error:")) ?? stderr.slice(-300).trim();
 }
 
-const MOST_WARM_WINDOWS = 3;
+const MOST_WARM_WINDOWS = 4;
 
 /** Runs a load unmeasured until the peer is warm: one window, and more where it asks for more operations than that let through. */
 export async function warmUp(
@@ -108,6 +108,6 @@ export async function runWrk(
   const readsFailed = target.peer?.closesEachAnswer ? 0 : result.failedReads;
   if (readsFailed > 0) throw new Error(`wrk counted ${readsFailed} connections that ended within an answer`);
   if (result.failures > 0) throw new Error(`wrk counted ${result.failures} failures: ${result.firstFailure}`);
-  if (result.operations === 0) throw new Error("wrk counted no request");
+  if (result.receivedBytes === 0) throw new Error("wrk received nothing");
   return { ...result, cpuSeconds, generatorSeconds };
 }
