@@ -8,7 +8,9 @@ import type { TrafficCounters } from "../observe/traffic_counters.ts";
 import type { PolicyStore } from "../policy/store.ts";
 import type { Clock, ConnectFailure, ConnectionId, Engine } from "../runtime/runtime.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Revoked } from "./revocation.ts";
 import type { ProxySettings } from "./settings.ts";
+import type { SharedTargets } from "./shared_targets.ts";
 import type { TimerHeap } from "./timers.ts";
 
 /** Who takes the events of one connection. */
@@ -23,6 +25,17 @@ export interface Endpoint {
   onMoveEnd?(id: ConnectionId, movedBytes: number): void;
   /** Of a tunnel alone: the engine's relay is over. */
   onJoinEnd?(broken: ConnectionId | undefined): void;
+}
+
+/** Who holds a client connection: a session, or the tunnel that it became. */
+export interface ConnectionHolder {
+  readonly clientAddress: IpAddress;
+  /** Closes the connection if nothing is under way on it. */
+  closeIfIdle(): void;
+  /** Ends it at once, whatever it does. Returns what was cut off. */
+  cut(why: string): "requests" | "tunnels" | undefined;
+  /** Ends what the rules in force no longer allow, a request that is under way only where `requestsToo`; says what it was. */
+  enforcePolicy(requestsToo: boolean): Revoked | undefined;
 }
 
 /** Who waits for a name. */
@@ -42,6 +55,7 @@ export interface ProxyContext {
   readonly counters: TrafficCounters;
   readonly timers: TimerHeap;
   readonly outbox: Outbox;
+  readonly sharedTargets: SharedTargets;
   /** For the heads that the proxy sends; its bytes are valid until its next `begin`. */
   readonly headWriter: HeadWriter;
   /** For body parts in chunks; its bytes are valid until its next call. */
@@ -50,6 +64,8 @@ export interface ProxyContext {
   readonly draining: boolean;
   /** Routes a connection's events to an endpoint, in place of any other. */
   attach(id: ConnectionId, endpoint: Endpoint): void;
+  /** Makes a tunnel the holder of a client connection, in place of its session. */
+  handOver(clientId: ConnectionId, tunnel: ConnectionHolder): void;
   /** Closes, resets: the id is dead for the pipeline too. */
   close(id: ConnectionId): void;
   reset(id: ConnectionId): void;
@@ -60,6 +76,6 @@ export interface ProxyContext {
   isOwnListener(address: IpAddress, port: number): boolean;
   /** Takes an ended exchange for the access log and the metrics. */
   record(exchange: Exchange): void;
-  /** A session has ended; it is forgotten. */
-  forget(id: ConnectionId): void;
+  /** A session or its tunnel has ended; it is forgotten. */
+  forget(clientId: ConnectionId): void;
 }

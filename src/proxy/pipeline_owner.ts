@@ -18,10 +18,8 @@ export interface PipelineOwner {
   onAnswerCut(how: "close" | "reset"): void;
   /** The body of the request in hand is wanted now. */
   onBodyWanted(): void;
-  /** Both connections are the tunnel's from now on. */
+  /** The connection is a tunnel's from now on, and the session over. */
   onTunnelStart(): void;
-  /** The tunnel is over, and both connections with it. */
-  onTunnelEnd(): void;
 }
 
 /** The request in hand. */

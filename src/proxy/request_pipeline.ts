@@ -24,20 +24,19 @@ import {
 } from "./request_checks.ts";
 import type { Revoked } from "./revocation.ts";
 import { Timer } from "./timers.ts";
-import { Tunnel, type TunnelOwner } from "./tunnel.ts";
+import { Tunnel } from "./tunnel.ts";
 
 const ESTABLISHED = new TextEncoder().encode("HTTP/1.1 200 Connection established\r\n\r\n");
 const NOTHING = new Uint8Array(0);
 
 /** Answers one request at a time; reused for all of a client connection. Its timer runs while a request is forwarded. */
-export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, TunnelOwner {
+export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner {
   readonly clientId: ConnectionId;
   readonly #context: ProxyContext;
   readonly #owner: PipelineOwner;
-  // Both are made when first needed, and dropped by a tunnel: 8,000 silent ones are to cost little.
+  // Both are made when first needed.
   #reach: Reach | undefined;
   #forward: Forward | undefined;
-  #tunnel: Tunnel | undefined;
   #head: RequestHead | undefined;
   #exchange: Exchange | undefined;
   #request: Request | undefined;
@@ -143,7 +142,6 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
   /** Gives up whatever is under way, without an answer; `why` is recorded, if anything was begun or `always`. */
   abort(why: string, always = false): void {
     if (always) this.#startExchange();
-    if (this.#tunnel !== undefined) return this.#tunnel.cut(why);
     if (this.#exchange !== undefined && why !== "") this.#exchange.details = why;
     // First, since it tells how much of a body was moved.
     this.#forward?.close();
@@ -158,25 +156,19 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
     this.#forward?.close();
   }
 
-  /** Ends what the rules in force deny: a tunnel, a kept-alive upstream connection; where `requestsToo` a request that is forwarded. */
+  /** Ends what the rules in force deny: a kept-alive upstream connection; where `requestsToo` a request that is forwarded. */
   enforcePolicy(requestsToo: boolean): Revoked | undefined {
     const target = this.#target;
     const address = this.#upstream?.address;
-    const tunnel = this.#tunnel;
     const forward = target === undefined || this.#forward?.keptFor(target) === undefined ? undefined : this.#forward;
-    if (target === undefined || address === undefined || (tunnel ?? forward) === undefined) return undefined;
-    const isBusy = forward?.busy === true;
+    if (target === undefined || address === undefined || forward === undefined) return undefined;
+    const isBusy = forward.busy;
     if (isBusy && !requestsToo) return undefined;
     const why = explainRevoked(this.#context, target, address);
     if (why === undefined) return undefined;
     const error = new ProxyError("http_request_denied", `closed by new rules: ${why}`);
-    if (tunnel !== undefined) {
-      this.#noteError(error);
-      tunnel.cut(error.message);
-      return "tunnels";
-    }
     if (isBusy) this.fail(error);
-    else forward?.close();
+    else forward.close();
     return isBusy ? "requests" : "keptAlive";
   }
 
@@ -295,35 +287,22 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner, 
 
   // ── the tunnel ──
 
+  /** Makes a tunnel of the two connections. Nothing of the session and its pipeline is held by it. */
   #startTunnel(upstream: ConnectionId, status: number, opening: Uint8Array, early: Uint8Array): void {
     const { engine } = this.#context;
-    if (this.#exchange !== undefined) {
-      this.#exchange.status = status;
-      this.#exchange.tunnel = true;
-      this.#context.counters.add("tunnelsOpened");
-    }
+    const request = this.#request;
+    if (request === undefined) return this.#context.close(upstream);
+    const { target, exchange } = request;
+    exchange.status = status;
+    this.#context.counters.add("tunnelsOpened");
     this.#context.timers.remove(this);
     if (opening.length > 0) engine.write(this.clientId, opening);
     const held = this.input.takeHeld();
+    this.#request = this.#exchange = undefined;
     this.#owner.onTunnelStart();
-    this.#forward = this.#reach = undefined;
-    this.#request = this.#head = this.#trailers = undefined;
-    const tunnel = new Tunnel(this.#context, this, this.clientId, upstream);
-    this.#tunnel = tunnel;
+    const tunnel = new Tunnel(this.#context, this.clientId, upstream, target, exchange);
     engine.resume(upstream);
     tunnel.start(held, early, this.#owner.clientEnded);
-  }
-
-  onTunnelEnd(tunnel: Tunnel, why: string): void {
-    const exchange = this.#exchange;
-    if (exchange !== undefined) {
-      exchange.bytesFromClient = tunnel.bytesFromClient;
-      exchange.bytesToClient = tunnel.bytesToClient;
-      if (why !== "ended") exchange.details = why;
-    }
-    this.#tunnel = undefined;
-    this.#endExchange();
-    this.#owner.onTunnelEnd();
   }
 
   // ── answers ──

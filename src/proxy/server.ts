@@ -17,13 +17,14 @@ import type {
   EngineHandler,
   SocketAddress,
 } from "../runtime/runtime.ts";
-import type { Endpoint, LookupWaiter, ProxyContext } from "./context.ts";
+import type { ConnectionHolder, Endpoint, LookupWaiter, ProxyContext } from "./context.ts";
 import { ConnectionBudget, makeBudgetMemory, type NoPlace } from "./connection_budget.ts";
 import { formatVia, makeInstance } from "./instance.ts";
 import { Outbox } from "./outbox.ts";
 import { Revocation, type RevokedCounts } from "./revocation.ts";
 import { Session } from "./session.ts";
 import type { ProxySettings } from "./settings.ts";
+import { SharedTargets } from "./shared_targets.ts";
 import { type Timer, TimerHeap } from "./timers.ts";
 
 /** How many connections over the limit are answered at once; further ones are closed without a word, to keep descriptors. */
@@ -70,13 +71,15 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   readonly counters: TrafficCounters;
   readonly timers: TimerHeap = new TimerHeap();
   readonly outbox: Outbox;
+  readonly sharedTargets: SharedTargets = new SharedTargets();
   readonly headWriter: HeadWriter = new HeadWriter();
   readonly chunkedWriter: ChunkedWriter = new ChunkedWriter();
   draining = false;
 
   readonly #parts: ProxyParts;
   readonly #endpoints: (Endpoint | undefined)[] = [];
-  readonly #sessions = new Map<ConnectionId, Session>();
+  /** Who holds each client connection, by its id. */
+  readonly #holders = new Map<ConnectionId, ConnectionHolder>();
   readonly #listeners: SocketAddress[] = [];
   readonly #waiters = new Map<number, LookupWaiter>();
   readonly #tokens = new Map<LookupWaiter, number>();
@@ -99,7 +102,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     if (parts.adminListener !== undefined) this.#listeners.push(parts.adminListener);
     this.#budget = parts.budget ?? new ConnectionBudget(makeBudgetMemory(parts.settings), parts.settings);
     this.#revocation = new Revocation(
-      () => this.#sessions.values(),
+      () => this.#holders.values(),
       this.timers,
       parts.clock,
       (counts) => parts.onRevoked?.(counts),
@@ -115,7 +118,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
 
   /** Client connections that are open now, those being refused included. */
   get openConnections(): number {
-    return this.#sessions.size;
+    return this.#holders.size;
   }
 
   /** Starts listening on an address (undefined: every one); returns the actual address. Throws CommandFailure. */
@@ -129,21 +132,21 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   stopAccepting(): void {
     this.draining = true;
     this.engine.stopListening();
-    for (const session of [...this.#sessions.values()]) session.closeIfIdle();
+    for (const holder of [...this.#holders.values()]) holder.closeIfIdle();
     this.#afterEvent();
   }
 
-  /** Calls `onEmpty` once, when no session is left: at once where none is. */
+  /** Calls `onEmpty` once, when no connection is left: at once where none is. */
   onEmpty(onEmpty: () => void): void {
-    if (this.#sessions.size === 0) onEmpty();
+    if (this.#holders.size === 0) onEmpty();
     else this.#onEmpty = onEmpty;
   }
 
-  /** Cuts every session; returns what was in the middle of something. */
+  /** Cuts every connection; returns what was in the middle of something. */
   cut(): CutCounts {
     const counts = { requests: 0, tunnels: 0 };
-    for (const session of [...this.#sessions.values()]) {
-      const what = session.cut("cut at shutdown");
+    for (const holder of [...this.#holders.values()]) {
+      const what = holder.cut("cut at shutdown");
       if (what !== undefined) counts[what]++;
     }
     this.#afterEvent();
@@ -183,7 +186,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
       return;
     }
     const session = new Session(this, id, client, over);
-    this.#sessions.set(id, session);
+    this.#holders.set(id, session);
     if (over) {
       this.#refusedOpen++;
       session.refuseAtOnce(new ProxyError("connection_limit_reached", this.#explainNoPlace(noPlace, client)));
@@ -254,6 +257,10 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     this.#endpoints[id] = endpoint;
   }
 
+  handOver(clientId: ConnectionId, tunnel: ConnectionHolder): void {
+    this.#holders.set(clientId, tunnel);
+  }
+
   close(id: ConnectionId): void {
     this.#endpoints[id] = undefined;
     this.engine.close(id);
@@ -295,15 +302,15 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   }
 
   forget(id: ConnectionId): void {
-    const session = this.#sessions.get(id);
-    if (session === undefined) return;
-    this.#sessions.delete(id);
-    if (session.overLimit) this.#refusedOpen--;
+    const holder = this.#holders.get(id);
+    if (holder === undefined) return;
+    this.#holders.delete(id);
+    if (holder instanceof Session && holder.overLimit) this.#refusedOpen--;
     else {
-      this.#budget.give(session.client.address);
+      this.#budget.give(holder.clientAddress);
       this.counters.add("connectionsClosed");
     }
-    if (this.#sessions.size > 0) return;
+    if (this.#holders.size > 0) return;
     const onEmpty = this.#onEmpty;
     this.#onEmpty = undefined;
     onEmpty?.();

@@ -1,12 +1,13 @@
 // Owns one client connection, from its accept to its end: when its octets are read, how long it may be silent, how it is
 // closed. What its requests come to is the pipeline's. Holds no socket: it hears events and tells the engine what to do.
+import type { IpAddress } from "../address/ip_address.ts";
 import { ProxyError } from "../errors.ts";
 import type { Fields } from "../http1/fields.ts";
 import type { RequestHead } from "../http1/request_reader.ts";
 import { KEEP_ALIVE_IDLE_MS, LINGER_MS } from "../limits.ts";
 import type { ConnectionId, SocketAddress } from "../runtime/runtime.ts";
 import { ClientInput, type InputOwner } from "./client_input.ts";
-import type { Endpoint, ProxyContext } from "./context.ts";
+import type { ConnectionHolder, Endpoint, ProxyContext } from "./context.ts";
 import type { PipelineOwner } from "./pipeline_owner.ts";
 import { RequestPipeline } from "./request_pipeline.ts";
 import type { Revoked } from "./revocation.ts";
@@ -15,12 +16,12 @@ import { Timer } from "./timers.ts";
 /**
  * Where a client connection stands.
  * reading: between requests or in a head; busy: a request is under way; settling: answered, and the client is slow to
- * take it; tunnel; lingering: answered for the last time, what still comes is dropped; over.
+ * take it; lingering: answered for the last time, what still comes is dropped; over: ended, or a tunnel's.
  */
-type Phase = "reading" | "busy" | "settling" | "tunnel" | "lingering" | "over";
+type Phase = "reading" | "busy" | "settling" | "lingering" | "over";
 
 /** The state machine of one client connection. */
-export class Session extends Timer implements Endpoint, InputOwner, PipelineOwner {
+export class Session extends Timer implements Endpoint, ConnectionHolder, InputOwner, PipelineOwner {
   readonly clientId: ConnectionId;
   readonly client: SocketAddress;
   /** It is one connection too many and only here to be told so. */
@@ -45,18 +46,21 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
     this.#setDeadline(context.settings.headerTimeoutMs);
   }
 
+  get clientAddress(): IpAddress {
+    return this.client.address;
+  }
+
   /** Answers an accepted connection that is one too many, and ends it. */
   refuseAtOnce(error: ProxyError): void {
     this.#pipeline.refuse(error);
   }
 
   /** Ends the connection at once, whatever it does. Returns what was cut off. */
-  cut(why: string): "requests" | "tunnels" | undefined {
-    const isTunnel = this.#phase === "tunnel";
+  cut(why: string): "requests" | undefined {
     const { busy } = this.#pipeline;
     this.#pipeline.abort(why);
     this.#end("reset");
-    return isTunnel ? "tunnels" : busy ? "requests" : undefined;
+    return busy ? "requests" : undefined;
   }
 
   /** Closes the connection if nothing of a request is in hand. */
@@ -90,7 +94,6 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
         return this.#linger();
       case "lingering":
         return this.#endWhenFlushed();
-      case "tunnel":
       case "over":
         return;
     }
@@ -129,7 +132,6 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
       case "lingering":
         return this.#end("reset");
       case "busy":
-      case "tunnel":
       case "over":
         return;
     }
@@ -178,7 +180,7 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
   }
 
   #settleInput(): void {
-    if (this.#phase === "tunnel" || this.#phase === "lingering" || this.#phase === "over") return;
+    if (this.#phase === "lingering" || this.#phase === "over") return;
     this.#context.outbox.flush();
     this.#pipeline.checkUpload();
     this.input.updatePause();
@@ -213,13 +215,9 @@ export class Session extends Timer implements Endpoint, InputOwner, PipelineOwne
   }
 
   onTunnelStart(): void {
-    this.#phase = "tunnel";
+    this.#phase = "over";
     this.#context.timers.remove(this);
     this.input.end();
-  }
-
-  onTunnelEnd(): void {
-    this.#end("gone");
   }
 
   // ── endings ──

@@ -1,46 +1,61 @@
-// Owns an established tunnel: octets both ways, each direction ending by itself, resets passed on, memory bounded.
-// Knows nothing of HTTP; the session that made it hears only of its end.
-import type { Endpoint, ProxyContext } from "./context.ts";
+// Owns an established tunnel: octets both ways, each direction ending by itself, resets passed on, memory bounded, its
+// record at its end. Knows nothing of HTTP: the session that it comes from is gone by then.
+import type { Target } from "../address/target.ts";
+import type { IpAddress } from "../address/ip_address.ts";
+import { ProxyError } from "../errors.ts";
+import type { Exchange } from "../observe/exchange.ts";
 import type { ConnectionId } from "../runtime/runtime.ts";
+import { explainRevoked } from "./admit.ts";
+import type { ConnectionHolder, Endpoint, ProxyContext } from "./context.ts";
+import type { Revoked } from "./revocation.ts";
 import { Timer } from "./timers.ts";
 
-/** One end of a tunnel: `ended` once its peer has sent FIN, `gone` once its id is dead. */
-interface Side {
-  ended: boolean;
-  gone: boolean;
-}
-
-/** Who made the tunnel. `onTunnelEnd` comes once; both connections are closed by then. */
-export interface TunnelOwner {
-  onTunnelEnd(tunnel: Tunnel, why: string): void;
-}
+/** The two sides, as bits. */
+const CLIENT = 1;
+const UPSTREAM = 2;
+const BOTH = CLIENT | UPSTREAM;
 
 /**
  * A relay between two connections. The source of a direction is paused while the other side's queue holds something, so
  * at most one read is buffered a direction. FIN is passed on per direction (RFC 9110 §9.3.6), a reset as a reset.
+ *
+ * Thousands of silent tunnels are to cost little: nothing of the session stays, and what is equal in many is shared.
  */
-export class Tunnel extends Timer implements Endpoint {
+export class Tunnel extends Timer implements Endpoint, ConnectionHolder {
   readonly client: ConnectionId;
   readonly upstream: ConnectionId;
-  bytesFromClient = 0;
-  bytesToClient = 0;
   readonly #context: ProxyContext;
-  readonly #owner: TunnelOwner;
-  readonly #clientSide: Side = { ended: false, gone: false };
-  readonly #upstreamSide: Side = { ended: false, gone: false };
+  readonly #target: Target;
+  readonly #exchange: Exchange;
+  /** The sides whose peer has sent FIN. */
+  #ended = 0;
+  /** The sides whose id is dead. */
+  #gone = 0;
   /** The engine moves the octets, and counts them. */
   #isJoined = false;
   #over = false;
 
-  constructor(context: ProxyContext, owner: TunnelOwner, client: ConnectionId, upstream: ConnectionId) {
+  /** Takes over both connections, with the record of the request that asked for it. */
+  constructor(context: ProxyContext, client: ConnectionId, upstream: ConnectionId, target: Target, exchange: Exchange) {
     super();
     this.#context = context;
-    this.#owner = owner;
     this.client = client;
     this.upstream = upstream;
+    this.#target = context.sharedTargets.share(target);
+    this.#exchange = exchange;
+    exchange.tunnel = true;
+    // From here on the payload alone is counted.
+    exchange.bytesFromClient = exchange.bytesToClient = 0;
+    exchange.host = this.#target.host.kind === "name" ? this.#target.host.name : this.#target.host.address.text;
+    if (exchange.upstream !== undefined) exchange.upstream = context.sharedTargets.shareAddress(exchange.upstream);
     context.attach(client, this);
     context.attach(upstream, this);
+    context.handOver(client, this);
     this.#touch();
+  }
+
+  get clientAddress(): IpAddress {
+    return this.#exchange.client.address;
   }
 
   /**
@@ -61,15 +76,15 @@ export class Tunnel extends Timer implements Endpoint {
 
   /** The engine's relay is over, and both connections with it. */
   onJoinEnd(broken: ConnectionId | undefined): void {
-    this.#clientSide.gone = this.#upstreamSide.gone = true;
+    this.#gone = BOTH;
     if (broken === undefined) this.#finish("ended", "close");
     else this.#finish(describeReset(broken === this.client), "reset");
   }
 
   onData(id: ConnectionId, bytes: Uint8Array): void {
     const fromClient = id === this.client;
-    if (fromClient) this.bytesFromClient += bytes.length;
-    else this.bytesToClient += bytes.length;
+    if (fromClient) this.#exchange.bytesFromClient += bytes.length;
+    else this.#exchange.bytesToClient += bytes.length;
     this.#touch();
     const { engine } = this.#context;
     if (!engine.write(fromClient ? this.upstream : this.client, bytes)) engine.pause(id);
@@ -78,7 +93,7 @@ export class Tunnel extends Timer implements Endpoint {
   onDrain(id: ConnectionId): void {
     this.#touch();
     const peer = this.#peerOf(id);
-    if (!this.#sideOf(peer).gone) this.#context.engine.resume(peer);
+    if (!this.#isGone(peer)) this.#context.engine.resume(peer);
     this.#finishWhenFlushed();
   }
 
@@ -89,11 +104,11 @@ export class Tunnel extends Timer implements Endpoint {
   }
 
   onClose(id: ConnectionId, reset: boolean): void {
-    this.#sideOf(id).gone = true;
+    this.#gone |= this.#sideOf(id);
     if (reset) return this.#finish(describeReset(id === this.client), "reset");
     // Nothing more comes from it and nothing can go to it; what is queued for the other side still has to get there.
     this.#endSide(id);
-    this.#sideOf(this.#peerOf(id)).ended = true;
+    this.#ended = BOTH;
     this.#finishWhenFlushed();
   }
 
@@ -106,9 +121,24 @@ export class Tunnel extends Timer implements Endpoint {
     else this.#finish("idle for too long", "close");
   }
 
-  /** Cuts both sides at once. */
-  cut(why: string): void {
+  /** A tunnel is never idle between requests. */
+  closeIfIdle(): void {}
+
+  /** Cuts both sides at once. Returns what was cut off. */
+  cut(why: string): "tunnels" {
     this.#finish(why, "reset");
+    return "tunnels";
+  }
+
+  /** Cuts it where the rules in force no longer allow it. */
+  enforcePolicy(): Revoked | undefined {
+    const address = this.#exchange.upstream?.address;
+    const why = address === undefined ? undefined : explainRevoked(this.#context, this.#target, address);
+    if (why === undefined) return undefined;
+    const error = new ProxyError("http_request_denied", `closed by new rules: ${why}`);
+    this.#exchange.error = error.code;
+    this.cut(error.message);
+    return "tunnels";
   }
 
   #joinActiveMs(): number {
@@ -126,44 +156,50 @@ export class Tunnel extends Timer implements Endpoint {
     if (idleTimeoutMs > 0) this.#context.timers.set(this, this.#context.clock.nowMs() + idleTimeoutMs);
   }
 
-  #sideOf(id: ConnectionId): Side {
-    return id === this.client ? this.#clientSide : this.#upstreamSide;
+  #sideOf(id: ConnectionId): number {
+    return id === this.client ? CLIENT : UPSTREAM;
+  }
+
+  #isGone(id: ConnectionId): boolean {
+    return (this.#gone & this.#sideOf(id)) !== 0;
   }
 
   #endSide(id: ConnectionId): void {
     const side = this.#sideOf(id);
     const peer = this.#peerOf(id);
-    if (!side.ended && !this.#sideOf(peer).gone) this.#context.engine.closeWrite(peer);
-    side.ended = true;
+    if ((this.#ended & side) === 0 && !this.#isGone(peer)) this.#context.engine.closeWrite(peer);
+    this.#ended |= side;
   }
 
   #finishWhenFlushed(): void {
-    if (!this.#clientSide.ended || !this.#upstreamSide.ended) return;
+    if (this.#ended !== BOTH) return;
     const { engine } = this.#context;
     for (const id of [this.client, this.upstream]) {
-      if (!this.#sideOf(id).gone && engine.queuedBytes(id) > 0) return;
+      if (!this.#isGone(id) && engine.queuedBytes(id) > 0) return;
     }
     this.#finish("ended", "close");
-  }
-
-  #addJoinedBytes(): void {
-    const { engine } = this.#context;
-    if (!this.#isJoined || engine.joinedBytes === undefined) return;
-    this.bytesFromClient += engine.joinedBytes(this.client);
-    this.bytesToClient += engine.joinedBytes(this.upstream);
   }
 
   #finish(why: string, how: "close" | "reset"): void {
     if (this.#over) return;
     this.#over = true;
-    this.#context.timers.remove(this);
-    this.#addJoinedBytes();
-    for (const id of [this.client, this.upstream]) {
-      if (this.#sideOf(id).gone) continue;
-      if (how === "reset") this.#context.reset(id);
-      else this.#context.close(id);
+    const context = this.#context;
+    context.timers.remove(this);
+    const { engine } = context;
+    const exchange = this.#exchange;
+    if (this.#isJoined && engine.joinedBytes !== undefined) {
+      exchange.bytesFromClient += engine.joinedBytes(this.client);
+      exchange.bytesToClient += engine.joinedBytes(this.upstream);
     }
-    this.#owner.onTunnelEnd(this, why);
+    for (const id of [this.client, this.upstream]) {
+      if (this.#isGone(id)) continue;
+      if (how === "reset") context.reset(id);
+      else context.close(id);
+    }
+    if (why !== "ended") exchange.details = why;
+    exchange.endMs = context.clock.nowMs();
+    context.record(exchange);
+    context.forget(this.client);
   }
 }
 

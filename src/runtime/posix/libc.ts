@@ -24,6 +24,7 @@ const SIGNATURES = {
   close: { args: [I32], returns: I32 },
   read: { args: [I32, ADDRESS, I32], returns: I32 },
   write: { args: [I32, ADDRESS, I32], returns: I32 },
+  madvise: { args: [ADDRESS, I32, I32], returns: I32 },
   eventfd: { args: [I32, I32], returns: I32 },
   epoll_create1: { args: [I32], returns: I32 },
   epoll_ctl: { args: [I32, I32, I32, ADDRESS], returns: I32 },

@@ -21,6 +21,8 @@ export class Sockets {
   readonly #sockaddr: NativeMemory;
   readonly #int: NativeMemory;
   readonly #ints: Int32Array;
+  /** The last address read with each last octet: many connections of one peer share one. */
+  readonly #recent: IpAddress[] = [];
 
   constructor(ffi: Ffi, libc: Libc) {
     this.libc = libc;
@@ -142,8 +144,12 @@ export class Sockets {
   #readSockaddr(): SocketAddress {
     const { bytes } = this.#sockaddr;
     const port = (bytes[2] ?? 0) << 8 | (bytes[3] ?? 0);
-    const octets = bytes[0] === C.AF_INET ? bytes.slice(4, 8) : bytes.slice(8, 24);
-    return { address: IpAddress.fromBytes(octets), port };
+    const read = IpAddress.fromBytes(bytes[0] === C.AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24));
+    const slot = read.bytes.at(-1) ?? 0;
+    const recent = this.#recent[slot];
+    if (recent?.equals(read)) return { address: recent, port };
+    this.#recent[slot] = read;
+    return { address: read, port };
   }
 }
 

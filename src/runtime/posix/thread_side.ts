@@ -6,7 +6,7 @@ import { localAddresses } from "../node/interfaces.ts";
 import type { ThreadSide } from "../runtime.ts";
 import { PosixEngine } from "./engine.ts";
 import { type Libc, openLibc } from "./libc.ts";
-import { THREAD_UP, type ThreadDeath, type ThreadGreeting } from "./threads.ts";
+import { THREAD_RESTS, THREAD_UP, type ThreadDeath, type ThreadGreeting } from "./threads.ts";
 
 /** The program of a thread. */
 export interface ThreadMain {
@@ -63,7 +63,10 @@ async function run(
         clock: systemClock,
         reusePort: true,
         epollEventBytes,
-        onRest: collectGarbage,
+        onRest: () => {
+          collectGarbage();
+          scope.postMessage(THREAD_RESTS);
+        },
       });
       engines.push(engine);
       return engine;

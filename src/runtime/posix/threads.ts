@@ -1,6 +1,7 @@
 // Owns the threads of the data plane from the outside: a worker each, a port to it, and an eventfd that wakes its loop.
 import type { Ffi, NativeMemory } from "../ffi.ts";
 import type { ThreadEvents, ThreadHandle, Threads } from "../runtime.ts";
+import { releaseExecutablePages } from "./executable_pages.ts";
 import { EFD_FLAGS, type Libc, openLibcPart } from "./libc.ts";
 
 /** What a worker is started with: the first message to it. */
@@ -15,6 +16,12 @@ export interface ThreadGreeting {
 /** A thread's first word. It is greeted then and not before: Bun (1.4.5) can lose what is sent to a worker that is still loading. */
 export const THREAD_UP = "up";
 
+/** A thread's word that it is at rest after it was busy. */
+export const THREAD_RESTS = "rests";
+
+/** Within this time after its first thread a proxy has started. */
+const START_MS = 300;
+
 /** What a thread says of itself, beside its program's messages. */
 export interface ThreadDeath {
   readonly died: string;
@@ -28,7 +35,7 @@ export function openThreads(
   program: URL,
 ): Threads | { unavailable: string } {
   if (platform !== "linux") return { unavailable: `it needs Linux, and this is ${platform}` };
-  const libc = openLibcPart(ffi, "epoll_create1", "close", "eventfd", "write");
+  const libc = openLibcPart(ffi, "epoll_create1", "close", "eventfd", "write", "madvise");
   if (libc === undefined) return { unavailable: "libc cannot be called from here" };
   const epoll = libc.epoll_create1(0);
   if (epoll < 0) return { unavailable: "epoll is refused" };
@@ -37,7 +44,7 @@ export function openThreads(
 }
 
 /** What the main thread needs of libc. */
-type ThreadCalls = Pick<Libc, "eventfd" | "write">;
+type ThreadCalls = Pick<Libc, "eventfd" | "write" | "madvise">;
 
 /** A worker that nobody listens to yet. */
 interface Prepared {
@@ -52,6 +59,7 @@ class PosixThreads implements Threads {
   readonly #program: URL;
   readonly #one: NativeMemory;
   #prepared: Prepared | undefined;
+  #startEnd: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ffi: Ffi, libc: ThreadCalls, epollEventBytes: 12 | 16, program: URL) {
     this.#libc = libc;
@@ -82,6 +90,7 @@ class PosixThreads implements Threads {
     if (this.#prepared === undefined) this.prepare();
     const { worker, heard } = this.#prepared as Prepared;
     this.#prepared = undefined;
+    this.#startEnd ??= setTimeout(() => releaseExecutablePages(this.#libc), START_MS);
     let ended = false;
     const end = (reason: string): void => {
       if (ended) return;
@@ -93,6 +102,7 @@ class PosixThreads implements Threads {
     const greeting: ThreadGreeting = { port: port2, signal, epollEventBytes: this.#epollEventBytes, start };
     const onMessage = ({ data }: MessageEvent<unknown>): void => {
       if (data === THREAD_UP) worker.postMessage(greeting, [port2]);
+      else if (data === THREAD_RESTS) releaseExecutablePages(this.#libc);
       else if (isDeath(data)) end(data.died);
       else if (!ended) events.onMessage(data);
     };
