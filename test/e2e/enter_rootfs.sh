@@ -3,7 +3,8 @@
 # /etc/hosts and /etc/resolv.conf and nothing else, as process 1: as uid 65532 without capabilities, or with --router as an
 # egress router's init container, which is root with NET_ADMIN and NET_RAW.
 # Called by tests in mount and process namespaces of their own, which take all of this with them when they end.
-# enter_rootfs.sh [--router] ROOTFS SCRATCH ARGUMENT…
+# With --volume the folder FROM is at the path TO of its root, read-only, as a ConfigMap is.
+# enter_rootfs.sh [--router] [--volume FROM TO] ROOTFS SCRATCH ARGUMENT…
 set -eu
 user=65532:65532
 kept=+sys_chroot,+setuid,+setgid
@@ -11,6 +12,12 @@ if [ "$1" = --router ]; then
   user=0:0
   kept=+sys_chroot,+setgid,+net_admin,+net_raw
   shift
+fi
+volume=
+if [ "$1" = --volume ]; then
+  volume=$2
+  path=$3
+  shift 3
 fi
 rootfs=$1
 scratch=$2
@@ -31,6 +38,11 @@ for device in null zero random urandom; do
 done
 printf '127.0.0.1 localhost hosts.allowed.test\n' >"$scratch/etc/hosts"
 printf 'nameserver 127.0.0.1\n' >"$scratch/etc/resolv.conf"
+if [ -n "$volume" ]; then
+  mkdir -p "$scratch$path"
+  mount --bind "$volume" "$scratch$path"
+  mount -o remount,bind,ro,nosuid,nodev,noexec "$scratch$path"
+fi
 mount -o remount,ro "$scratch"
 
 # chroot itself needs some capabilities; they are gone with a change of user, and no_new_privs keeps them away.

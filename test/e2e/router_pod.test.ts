@@ -1,66 +1,54 @@
 // The egress router pod as a whole: the init container and then the proxy container, both out of the image's root file
 // system and with their containers' privileges, between a cluster and an outside world of network namespaces.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdir, mkdtemp, readFile, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { startChild } from "../support/child_process.ts";
 import { within } from "../support/deadline.ts";
-import { Proxy } from "../support/launcher.ts";
+import type { Proxy } from "../support/launcher.ts";
 import { linesOf } from "../support/lines_of.ts";
-import { LogLines } from "../support/log_lines.ts";
-import { compiled, linuxRoot, program, working } from "../support/requirements.ts";
 import { type Finished, mustRun, runProgram } from "../support/run_program.ts";
 import { readNetworkState } from "./network_state.ts";
+import { type Container, findPodObstacle, PodContainers } from "./pod_containers.ts";
 import { CLIENT_ADDRESS, MACVLAN_MAC, POD_ADDRESS, RouterWorld } from "./router_world.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
-const ROOTFS = new URL("../../dist/rootfs", import.meta.url).pathname;
-const UNSHARE = ["unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child"];
 const SOURCE = "192.168.12.99";
-const ROUTER_ENV = [
-  "EGRESS_ROUTER_MODE=http-proxy",
-  `EGRESS_SOURCE=${SOURCE}/24`,
-  "EGRESS_GATEWAY=192.168.12.1",
-  "EGRESS_CLUSTER_NETWORKS=10.128.0.0/14",
-];
-const PROXY_ENV = [
-  "EGRESS_HTTP_PROXY_DESTINATION=!203.0.113.66\n203.0.113.0/24",
-  `EGRESS_HTTP_PROXY_LISTEN=${POD_ADDRESS}:8080`,
-];
-const CLEAN_ENV = ["env", "-i", `PATH=${process.env.PATH ?? ""}`];
+const ROUTER: Container = {
+  env: [
+    "EGRESS_ROUTER_MODE=http-proxy",
+    `EGRESS_SOURCE=${SOURCE}/24`,
+    "EGRESS_GATEWAY=192.168.12.1",
+    "EGRESS_CLUSTER_NETWORKS=10.128.0.0/14",
+  ],
+};
+const PROXY: Container = {
+  env: [
+    "EGRESS_HTTP_PROXY_DESTINATION=!203.0.113.66\n203.0.113.0/24",
+    `EGRESS_HTTP_PROXY_LISTEN=${POD_ADDRESS}:8080`,
+  ],
+};
 
-const SKIP_REASON = await compiled() ?? linuxRoot() ??
-  program("ip", "unshare", "setpriv", "chroot", "curl", "python3")() ??
-  working([...UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], "mounts in a namespace of its own")() ??
-  working(
-    ["unshare", "--net", "sh", "-c", "ip link add a0 type veth && ip link add link a0 name m0 type macvlan"],
-    "network namespaces with macvlan",
-  )();
+const SKIP_REASON = await findPodObstacle();
 if (SKIP_REASON !== undefined) console.log(`Egress router pod skipped: ${SKIP_REASON}`);
 
 describe.skipIf(SKIP_REASON !== undefined)("the egress router pod", () => {
-  let folder = "";
   let world: RouterWorld;
+  let containers: PodContainers;
   let origin: Bun.Subprocess<"ignore", "pipe", "inherit">;
   let packets: AsyncGenerator<string>;
-  let proxy: Proxy | undefined;
-  let pid = 0;
+  let proxy: Proxy;
 
   beforeAll(async () => {
-    folder = await realpath(await mkdtemp(`${tmpdir()}/router-pod-`));
-    await mkdir(`${folder}/root`);
     world = await RouterWorld.build(`egress-pod-${process.pid}`);
+    containers = await PodContainers.prepare(world);
     origin = listen("server", "router_origin.py", "eth0");
     packets = linesOf(origin.stdout);
     expect(await within("the server", packets.next())).toMatchObject({ value: "ready" });
   });
 
   afterAll(async () => {
-    await proxy?.stop();
+    await containers?.[Symbol.asyncDispose]();
     origin?.kill();
     await origin?.exited;
     await world?.[Symbol.asyncDispose]();
-    if (folder !== "") await rm(folder, { recursive: true, force: true });
   });
 
   function listen(machine: "server" | "gateway", script: string, interfaceName: string) {
@@ -68,32 +56,9 @@ describe.skipIf(SKIP_REASON !== undefined)("the egress router pod", () => {
     return Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
   }
 
-  /** The command that runs a container of the pod. */
-  function container(env: readonly string[], ...options: readonly string[]): string[] {
-    const enter = ["sh", `${HERE}enter_rootfs.sh`, ...options, ROOTFS, `${folder}/root`];
-    return [...CLEAN_ENV, ...env, ...world.on("pod", ...UNSHARE, ...enter)];
-  }
-
-  function runInitContainer(): Promise<Finished> {
-    return runProgram(container(ROUTER_ENV, "--router"));
-  }
-
-  async function startProxyContainer(): Promise<void> {
-    const lines = new LogLines();
-    const child = startChild(container(PROXY_ENV), {}, lines);
-    // The child is what made its namespaces; a signal is for the program in them.
-    const signal = (name: NodeJS.Signals) => {
-      process.kill(pid, name);
-    };
-    proxy = new Proxy({ ...child, signal }, lines);
-    await proxy.ready();
-    pid = Number((await readFile(`/proc/${child.pid}/task/${child.pid}/children`, "latin1")).trim());
-    expect(pid).toBeGreaterThan(0);
-  }
-
   function curl(...args: readonly string[]): Promise<Finished> {
     const options = ["curl", "--silent", "--show-error", "--max-time", "10", "--proxy", `http://${POD_ADDRESS}:8080`];
-    return mustRun(world.on("client", ...options, ...args), { env: { HOME: folder } });
+    return mustRun(world.on("client", ...options, ...args), { env: { HOME: containers.folder } });
   }
 
   function curlFrom(machine: "pod" | "gateway", url: string): Promise<Finished> {
@@ -122,7 +87,7 @@ describe.skipIf(SKIP_REASON !== undefined)("the egress router pod", () => {
     try {
       const frames = linesOf(listener.stdout);
       expect(await within("the listener", frames.next())).toMatchObject({ value: "ready" });
-      expect(await runInitContainer()).toEqual({
+      expect(await containers.runAsRouter(ROUTER)).toEqual({
         code: 0,
         stdout: `macvlan0 has ${SOURCE}/24 and the default route through 192.168.12.1: 5 steps done, announced\n`,
         stderr: "",
@@ -153,10 +118,10 @@ describe.skipIf(SKIP_REASON !== undefined)("the egress router pod", () => {
   });
 
   test("has a proxy container that reaches the outside as EGRESS_SOURCE, for a client in another subnet", async () => {
-    await startProxyContainer();
+    proxy = await containers.startProxy(PROXY);
     expect((await curl("http://203.0.113.10/")).stdout).toBe(`${SOURCE}\n`);
     expect((await curl("--proxytunnel", "http://203.0.113.10/")).stdout).toBe(`${SOURCE}\n`);
-    const entry = await proxy!.waitForAccess("the tunnel", ({ method }) => method === "CONNECT");
+    const entry = await proxy.waitForAccess("the tunnel", ({ method }) => method === "CONNECT");
     expect(entry).toMatchObject({ decision: "allow", host: "203.0.113.10", status: 200 });
     expect(JSON.stringify(entry)).toContain(CLIENT_ADDRESS);
   });
@@ -182,14 +147,14 @@ describe.skipIf(SKIP_REASON !== undefined)("the egress router pod", () => {
 
   test("comes back from a restart as it was", async () => {
     const before = await readNetworkState(world.namespace("pod"));
-    await proxy!.stop();
-    expect(await runInitContainer()).toEqual({
+    await proxy.stop();
+    expect(await containers.runAsRouter(ROUTER)).toEqual({
       code: 0,
       stdout: `macvlan0 has ${SOURCE}/24 and the default route through 192.168.12.1: as it was before, announced\n`,
       stderr: "",
     });
     expect(await readNetworkState(world.namespace("pod"))).toBe(before);
-    await startProxyContainer();
+    proxy = await containers.startProxy(PROXY);
     expect((await curl("http://203.0.113.10/")).stdout).toBe(`${SOURCE}\n`);
   });
 });
