@@ -58,8 +58,12 @@ export class FileWatch implements Disposable {
   /** Watches from now on; what the file holds now is told too. Resolves when it was stopped. */
   async run(): Promise<void> {
     while (!this.#isStopped) {
-      await this.#watchFolders();
-      await this.#look();
+      try {
+        await this.#watchFolders();
+        await this.#look();
+      } catch (error) {
+        this.#onUnreadable(reasonOf(error));
+      }
       await this.#rest(POLL_MS);
       if (this.#isHinted) await this.#pause(HINT_MS);
       this.#isHinted = false;

@@ -89,7 +89,14 @@ export class RuleReloader implements FileWatchOwner {
   }
 
   #enqueue(work: () => Promise<void>): Promise<void> {
-    this.#last = this.#last.then(work);
+    // What goes wrong with one text must not keep the next from being read.
+    this.#last = this.#last.then(work).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#refuse(
+        { text: undefined, errors: [{ line: 0, message: `internal error: ${reason}` }] },
+        this.#parts.clock.nowMs(),
+      );
+    });
     return this.#last;
   }
 

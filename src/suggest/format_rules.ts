@@ -42,6 +42,9 @@ function formatHeader(tally: Tally, { groups, addresses }: Proposal): string[] {
     } asked for`,
   ];
   if (tally.firstTime !== "") lines.push(`# from ${shown(tally.firstTime)} to ${shown(tally.lastTime)}`);
+  if (groups.length > 0) {
+    lines.push("# Put your own rules that deny in front: a name opens every remote address that it leads to");
+  }
   if (tally.brokenCount > 0) lines.push(`# ${countOf(tally.brokenCount, "line")} could not be read`);
   if (tally.untoldCount > 0) lines.push(`# too many hosts: ${countOf(tally.untoldCount, "request")} left out`);
   return lines;

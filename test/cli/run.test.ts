@@ -210,6 +210,19 @@ describe("run at SIGHUP", () => {
     });
   }
 
+  test("goes on after a text that something inside could not deal with", async () => {
+    const files = { "/rules": "a.example" };
+    await using proxy = await Running.start({ args: ["--destination-file", "/rules"], files });
+    // No text at all, whatever the contract says.
+    (files as Record<string, unknown>)["/rules"] = 5;
+    proxy.fake.signal("SIGHUP");
+    const line = await proxy.fake.message("rules not reloaded: the old ones stay in force");
+    expect(line.details).toStartWith("internal error: ");
+    files["/rules"] = "b.example";
+    proxy.fake.signal("SIGHUP");
+    expect(await proxy.fake.message("rules reloaded")).toMatchObject({ rules: 1, changed: true });
+  });
+
   test("reads once more where the signal comes during a reading", async () => {
     const files = { "/rules": "a.example" };
     await using proxy = await Running.start({ args: ["--destination-file", "/rules"], files });
