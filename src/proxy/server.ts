@@ -21,13 +21,14 @@ import type { ConnectionHolder, Endpoint, LookupWaiter, ProxyContext } from "./c
 import { ConnectionBudget, makeBudgetMemory, type NoPlace } from "./connection_budget.ts";
 import { formatVia, makeInstance } from "./instance.ts";
 import { Outbox } from "./outbox.ts";
+import { formatRefusal } from "./refusal.ts";
 import { Revocation, type RevokedCounts } from "./revocation.ts";
 import { Session } from "./session.ts";
 import type { ProxySettings } from "./settings.ts";
 import { SharedTargets } from "./shared_targets.ts";
 import { type Timer, TimerHeap } from "./timers.ts";
 
-/** How many connections over the limit are answered at once; further ones are closed without a word, to keep descriptors. */
+/** How many connections over the limit are answered and recorded with all care at once; further ones are told and closed, to keep descriptors. */
 const MAX_REFUSED_AT_ONCE = 64;
 
 /** What a proxy is made of. */
@@ -181,10 +182,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     const noPlace = this.#budget.take(client.address);
     const over = noPlace !== undefined;
     this.counters.add(over ? "connectionsRefused" : "connectionsOpened");
-    if (over && this.#refusedOpen >= MAX_REFUSED_AT_ONCE) {
-      this.engine.close(id);
-      return;
-    }
+    if (over && this.#refusedOpen >= MAX_REFUSED_AT_ONCE) return this.#turnAway(id, noPlace, client);
     const session = new Session(this, id, client, over);
     this.#holders.set(id, session);
     if (over) {
@@ -314,6 +312,14 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     const onEmpty = this.#onEmpty;
     this.#onEmpty = undefined;
     onEmpty?.();
+  }
+
+  /** Hands over the answer and closes at once: a client that reads before it writes has it, and no descriptor is held. */
+  #turnAway(id: ConnectionId, noPlace: NoPlace, client: SocketAddress): void {
+    const error = new ProxyError("connection_limit_reached", this.#explainNoPlace(noPlace, client));
+    const options = { close: true, minorVersion: 1, head: false, epochMs: this.clock.epochMs() } as const;
+    this.engine.write(id, formatRefusal(error, options));
+    this.engine.close(id);
   }
 
   #explainNoPlace(noPlace: NoPlace, client: SocketAddress): string {

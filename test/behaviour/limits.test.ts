@@ -177,6 +177,23 @@ behaviour("Connections", () => {
     expect((await first.readResponse()).status).toBe(200);
   });
 
+  test("R3 two hundred connections past the limit at once are all told so and closed", async () => {
+    await using proxy = await startProxy({ rules: LOOPBACK_RULES, args: ["--max-connections", "1"] });
+    await using origin = await Origin.start({ answer: OK_ANSWER });
+    await using first = await connectRaw(proxy);
+    await first.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+    expect((await first.readResponse()).status).toBe(200);
+    const others = await Promise.all(Array.from({ length: 200 }, () => connectRaw(proxy)));
+    for (const other of others) {
+      const response = await other.readResponse();
+      expectRefusal(response, { status: 503, error: "connection_limit_reached" });
+      expect(response.value("retry-after")).toMatch(/^[1-9][0-9]*$/);
+    }
+    for (const other of others) await other[Symbol.asyncDispose]();
+    await first.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+    expect((await first.readResponse()).status).toBe(200);
+  });
+
   test("a client past its own limit is told so and closed; another address is served, and itself when a place is free", async () => {
     const args = ["--max-connections-per-client", "2"];
     await using proxy = await startProxy({ rules: LOOPBACK_RULES, args, listen: ":0" });
