@@ -5,7 +5,7 @@ set -u
 
 # program:package
 wanted="curl:curl wget:wget git:git python3:python3 openssl:openssl unshare:util-linux setpriv:util-linux
-readelf:binutils buildah:buildah ip:iproute2 arping:iputils-arping squid:squid"
+readelf:binutils buildah:buildah ip:iproute2 arping:iputils-arping squid:squid prometheus:prometheus"
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=""
