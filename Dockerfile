@@ -35,9 +35,9 @@ FROM scratch AS files
 COPY --from=build /src/dist/rootfs /
 ENTRYPOINT ["/egress-http-proxy"]
 ARG VERSION=0.1.0
-ARG SOURCE
-ARG REVISION
-ARG CREATED
+ARG SOURCE=""
+ARG REVISION=""
+ARG CREATED=""
 LABEL org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.revision="${REVISION}" \
