@@ -1,7 +1,8 @@
 #!/bin/bash
-# Compiles src/main.ts and the program of its threads to one executable, dist/egress-http-proxy, and lays out dist/rootfs/: what an image made from
-# nothing needs, which is that executable, the C library that it is linked to, and no more.
-# ./compile.sh [--target x86_64|aarch64]; without a target for the machine it runs on. Wants `npm ci` before it.
+# Compiles src/main.ts and the program of its threads to one static executable, dist/egress-http-proxy, tries it, and lays
+# out dist/rootfs/: what an image made from nothing needs, which is that executable alone.
+# ./compile.sh [--target x86_64|aarch64] [--dynamic]; without a target for the machine it runs on. Wants `npm ci` before it.
+# --dynamic leaves out the static link (docs/static-executable.md); the C library is then in dist/rootfs/ too.
 set -euo pipefail
 cd "$(dirname "$0")"
 umask 022
@@ -14,6 +15,7 @@ fail() {
 host=$(uname -m)
 [ "$host" != arm64 ] || host=aarch64
 target=$host
+form=static
 while [ $# -gt 0 ]; do
   case $1 in
     --target)
@@ -25,7 +27,11 @@ while [ $# -gt 0 ]; do
       target=${1#--target=}
       shift
       ;;
-    *) fail "Cannot use argument '$1': the only option is --target x86_64|aarch64" ;;
+    --dynamic)
+      form=dynamic
+      shift
+      ;;
+    *) fail "Cannot use argument '$1': the options are --target x86_64|aarch64 and --dynamic" ;;
   esac
 done
 
@@ -38,17 +44,41 @@ esac
 [ "$(uname -s)" = Linux ] || fail "Cannot lay out a root file system on '$(uname -s)': it takes Linux with glibc"
 bun=node_modules/.bin/bun
 [ -x "$bun" ] || fail "Cannot find $bun: run 'npm ci' first"
-[ -f src/main.ts ] || fail "Cannot find src/main.ts: the tree is incomplete"
+[ -f src/main.ts ] && [ -f static/main.ts ] || fail "Cannot find src/main.ts and static/main.ts: the tree is incomplete"
 version=$(node -p 'require("./package.json").version') || fail "Cannot read the version from package.json"
 
+# What the static link takes, beside Bun: a C compiler and glibc's archives for the target. Prints what is missing.
+missing_for_static() {
+  local compiler=gcc debian_packages="gcc and libc6-dev"
+  if [ "$target" != "$host" ]; then
+    compiler=$triplet-gcc
+    debian_packages="gcc-${triplet/_/-} and libc6-dev-$debian-cross"
+  fi
+  if ! command -v "$compiler" >/dev/null; then
+    echo "$compiler is not installed (Debian: $debian_packages)"
+  elif [ "$("$compiler" -print-file-name=libc.a)" = libc.a ]; then
+    echo "$compiler has no libc.a (Debian: $debian_packages)"
+  fi
+}
+
+if [ "$form" = static ]; then
+  missing=$(missing_for_static)
+  if [ -n "$missing" ]; then
+    echo "compile.sh: WARNING: NOT STATIC: $missing. Compiling the dynamic form, as --dynamic does." >&2
+    form=dynamic
+  fi
+fi
+
 cross=/usr/$triplet/lib
-if [ "$target" != "$host" ]; then
+if [ "$form" = dynamic ] && [ "$target" != "$host" ]; then
   command -v readelf >/dev/null || fail "Cannot tell the libraries of an $target executable: install binutils (readelf)"
   [ -d "$cross" ] || fail "Cannot find $cross: install the $target C library (Debian: libc6-$debian-cross)"
 fi
 
 mkdir -p dist
-rm -rf dist/rootfs dist/egress-http-proxy
+rm -rf dist/rootfs dist/egress-http-proxy dist/egress-http-proxy.spdx.json
+compiled=dist/egress-http-proxy
+[ "$form" = dynamic ] || compiled=dist/egress-http-proxy.dynamic
 
 # --- The runtime of another machine comes from the npm registry, and must be what package-lock.json says.
 
@@ -89,7 +119,7 @@ options=(
   # What lies in the working directory must not change what the proxy does.
   --no-compile-autoload-dotenv
   --no-compile-autoload-bunfig
-  --outfile=dist/egress-http-proxy
+  --outfile="$compiled"
 )
 if [ "$target" != "$host" ]; then
   runtime=$(runtime_of_target)
@@ -101,6 +131,13 @@ fi
   fail "Cannot compile src/main.ts: 'bun build' failed"
 }
 rm -f dist/compile.log dist/*.map
+
+if [ "$form" = static ]; then
+  "$bun" --no-env-file static/main.ts "$compiled" dist/egress-http-proxy ||
+    fail "Cannot make the executable static: './compile.sh --dynamic' leaves that out"
+  rm -f "$compiled"
+fi
+"$bun" --no-env-file static/write_sbom.ts "$form" "$target" || fail "Cannot write dist/egress-http-proxy.spdx.json"
 
 # --- The root file system.
 
@@ -150,15 +187,32 @@ place_cross_libraries() {
 }
 
 place dist/egress-http-proxy /egress-http-proxy
-if [ "$target" = "$host" ]; then place_host_libraries; else place_cross_libraries; fi
+if [ "$form" = dynamic ]; then
+  if [ "$target" = "$host" ]; then place_host_libraries; else place_cross_libraries; fi
+fi
 
+# --- Does it work? A static executable is tried where nothing else is: that is its root file system.
+
+self_test() {
+  local said
+  said=$(env -i "$@" self-test 2>&1) || fail "Compiled, but the self-test fails: ${said##*$'\n'}"
+}
+
+PATH=$PATH:/usr/sbin:/sbin
 if [ "$target" = "$host" ]; then
   stamped=$(dist/egress-http-proxy --version) || fail "Compiled, but dist/egress-http-proxy does not run"
   case " $stamped " in
     *" $version "*) ;;
     *) fail "Compiled, but 'dist/egress-http-proxy --version' says '$stamped', not $version" ;;
   esac
+  if [ "$form" = static ] && [ "$(id -u)" = 0 ] && chroot --userspec=65532:65532 "$rootfs" /egress-http-proxy --version >/dev/null 2>&1; then
+    self_test "$(command -v chroot)" --userspec=65532:65532 --groups= "$PWD/$rootfs" /egress-http-proxy
+  else
+    self_test dist/egress-http-proxy
+  fi
+else
+  echo "compile.sh: not tried, since it is for $target: run 'egress-http-proxy self-test' where it is to serve" >&2
 fi
 
-echo "dist/egress-http-proxy $version for $target, $(du -h --apparent-size dist/egress-http-proxy | cut -f1)"
+echo "dist/egress-http-proxy $version for $target, $form, $(du -h --apparent-size dist/egress-http-proxy | cut -f1)"
 (cd "$rootfs" && find . -type f | sed 's/^\./dist\/rootfs/' | sort)

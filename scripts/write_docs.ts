@@ -47,7 +47,7 @@ export async function fillDocuments(): Promise<Document[]> {
 }
 
 function formatCommands(): string {
-  const rows = COMMAND_SET.commands.map(({ name, operands, summary }) => {
+  const rows = COMMAND_SET.commands.filter(({ hidden }) => hidden !== true).map(({ name, operands, summary }) => {
     const word = operands === undefined ? name : `${name} ${operands.name}…`;
     return [
       `\`${word}\``,

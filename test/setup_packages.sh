@@ -5,7 +5,8 @@ set -u
 
 # program:package
 wanted="curl:curl wget:wget git:git python3:python3 openssl:openssl unshare:util-linux setpriv:util-linux
-readelf:binutils buildah:buildah ip:iproute2 arping:iputils-arping squid:squid prometheus:prometheus"
+readelf:binutils buildah:buildah ip:iproute2 arping:iputils-arping squid:squid prometheus:prometheus
+gcc:gcc"
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=""
@@ -15,6 +16,11 @@ for pair in $wanted; do
   missing="$missing ${pair%%:*}"
   packages="$packages ${pair#*:}"
 done
+# What the static executable is linked with comes in no program of its own.
+if [ "$(gcc -print-file-name=libc.a 2>/dev/null || echo libc.a)" = libc.a ]; then
+  missing="$missing libc.a"
+  packages="$packages libc6-dev"
+fi
 
 if [ -z "$missing" ]; then
   echo "All there"

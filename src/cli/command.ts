@@ -16,6 +16,8 @@ export interface Command {
   readonly name: CommandName;
   /** One sentence for help. */
   readonly summary: string;
+  /** Whether it is left out of the list of commands; it has help of its own all the same. */
+  readonly hidden?: boolean;
   /** The operands, where it takes any: at least one, unless they are optional. */
   readonly operands?: { readonly name: string; readonly help: string; readonly optional?: boolean };
   /** Further help, below the options. */

@@ -24,9 +24,10 @@ export function parseCommandLine(args: readonly string[], set: CommandSet): Comm
   if (first === "help") return parseCommandLine([...rest.slice(0, 1), "--help"], set);
   const command = set.commands.find((one) => one.name === first);
   if (command !== undefined) return parseFlags(command, commandParser(command), rest, set);
-  const suggestion = nearest(first, set.commands.map((one) => one.name));
+  const names = listed(set).map((one) => one.name);
+  const suggestion = nearest(first, names);
   const hint = suggestion === undefined
-    ? `expected one of ${set.commands.map((one) => `'${one.name}'`).join(", ")}`
+    ? `expected one of ${names.map((name) => `'${name}'`).join(", ")}`
     : `did you mean '${suggestion}'?`;
   throw new UsageError([`Unknown command ${formatQuotedText(first)}: ${hint}`]);
 }
@@ -69,12 +70,16 @@ function flagTexts(command: CommandName, parser: Commander): FlagTexts {
   return texts;
 }
 
+function listed(set: CommandSet): readonly Command[] {
+  return set.commands.filter(({ hidden }) => hidden !== true);
+}
+
 function rootParser(set: CommandSet): Commander {
   const parser = commandParser(set.fallback, PROGRAM)
     .usage("[COMMAND] [flags]")
     .description(`${manifest.description}.\nWithout a command it runs the proxy. Every command has its own --help.`)
     .version(`${PROGRAM} ${VERSION}`, "-V, --version", "Show the version");
-  const visibleCommands = () => set.commands.map((command) => new Commander(command.name).description(command.summary));
+  const visibleCommands = () => listed(set).map((command) => new Commander(command.name).description(command.summary));
   const subcommandTerm = (command: Commander) => command.name();
   return parser.configureHelp({ ...HELP_STYLE, visibleCommands, subcommandTerm });
 }

@@ -2,7 +2,15 @@
 import type { ValueKind } from "./value_kind.ts";
 
 /** Every command there is or will be. */
-export type CommandName = "run" | "check" | "explain" | "manifest" | "setup-network" | "healthcheck" | "suggest";
+export type CommandName =
+  | "run"
+  | "check"
+  | "explain"
+  | "manifest"
+  | "setup-network"
+  | "healthcheck"
+  | "suggest"
+  | "self-test";
 
 /** One option: its flag, its variable, its kind of value, its default, and who takes it. */
 export interface Option<T> {

@@ -251,6 +251,25 @@ export interface NetworkSockets {
   openFrames(): FrameSocket | number;
 }
 
+/** This program once more, as a child process. */
+export interface OwnProcess {
+  signal(name: "SIGTERM" | "SIGKILL"): void;
+  /** Resolves to the exit code; -1 where a signal ended it. */
+  readonly exited: Promise<number>;
+}
+
+/** What the self-test alone needs: nothing here is part of serving. */
+export interface TestBed {
+  /** Starts this program with these arguments and an empty environment; tells each line of its output. Throws where it can't. */
+  startSelf(args: readonly string[], onLine: (line: string) => void): OwnProcess;
+  /** Answers datagrams on a free port of 127.0.0.1 until it is closed; `undefined` is no answer. */
+  answerUdp(
+    answer: (query: Uint8Array) => Uint8Array | undefined,
+  ): Promise<{ readonly port: number; close(): void }>;
+  /** Moves octets through two pipes by splice(2). Returns what went wrong. */
+  trySplice(): string | undefined;
+}
+
 /** Everything that the program needs of what it runs on. */
 export interface Runtime {
   readonly name: "bun" | "deno";
@@ -267,4 +286,6 @@ export interface Runtime {
   readonly threads: Threads | { readonly unavailable: string };
   /** The sockets of `setup-network`, or why there are none here. */
   readonly network: NetworkSockets | { readonly unavailable: string };
+  /** Loads what the self-test needs. */
+  openTestBed(): Promise<TestBed>;
 }

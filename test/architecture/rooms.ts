@@ -25,6 +25,7 @@ export const ROOMS: Readonly<
   router: { rooms: ["address", "errors", "limits", "contract"], packages: [] },
   manifest: { rooms: ["address"], packages: ["yaml"] },
   suggest: { rooms: ["address", "errors"], packages: ["tldts"] },
+  self_test: { rooms: ["address", "dns", "errors", "contract"], packages: [] },
   cli: {
     rooms: [
       "suggest",
@@ -38,6 +39,7 @@ export const ROOMS: Readonly<
       "plane",
       "router",
       "manifest",
+      "self_test",
       "errors",
       "limits",
       "contract",

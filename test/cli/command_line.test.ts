@@ -192,7 +192,10 @@ describe("help", () => {
     test(`of ${args.join(" ")} tells every command and the flags of run`, () => {
       const text = parsed(...args) as string;
       expect(text).toStartWith("Usage: egress-http-proxy [COMMAND] [flags]\n");
-      for (const { name, summary } of COMMAND_SET.commands) expect(text).toMatch(new RegExp(`  ${name} +${summary}\n`));
+      for (const { name, summary, hidden } of COMMAND_SET.commands) {
+        if (hidden) expect(text).not.toContain(name);
+        else expect(text).toMatch(new RegExp(`  ${name} +${summary}\n`));
+      }
       for (const [, option] of optionsOf("run")) expect(text).toContain(`${option.flag} `);
     });
   }

@@ -72,6 +72,7 @@ export class FakeRuntime {
       },
       threads: { unavailable: "there is no machine below" },
       network: options.network ?? { unavailable: "there is no machine below" },
+      openTestBed: () => Promise.reject(new Error("there is no machine below")),
       process: {
         args: options.args ?? [],
         env: options.env ?? {},

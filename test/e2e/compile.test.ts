@@ -16,6 +16,8 @@ const TARGETS = [
     machine: 62,
     library: "/usr/x86_64-linux-gnu/lib",
     package: "libc6-amd64-cross",
+    compiler: "x86_64-linux-gnu-gcc",
+    packages: "gcc-x86-64-linux-gnu and libc6-dev-amd64-cross",
   },
   {
     target: "aarch64",
@@ -23,6 +25,8 @@ const TARGETS = [
     machine: 183,
     library: "/usr/aarch64-linux-gnu/lib",
     package: "libc6-arm64-cross",
+    compiler: "aarch64-linux-gnu-gcc",
+    packages: "gcc-aarch64-linux-gnu and libc6-dev-arm64-cross",
   },
 ];
 const other = TARGETS.find(({ nodeArch }) => nodeArch !== arch()) ?? TARGETS[0]!;
@@ -30,7 +34,9 @@ const other = TARGETS.find(({ nodeArch }) => nodeArch !== arch()) ?? TARGETS[0]!
 let folder = "";
 beforeAll(async () => {
   folder = await mkdtemp(`${tmpdir()}/compile-`);
-  const sources = ["compile.sh", "package.json", "package-lock.json", ".npmrc", "src"].map((path) => `${ROOT}${path}`);
+  const sources = ["compile.sh", "package.json", "package-lock.json", ".npmrc", "src", "static"].map((path) =>
+    `${ROOT}${path}`
+  );
   await mustRun(["cp", "-R", ...sources, folder]);
   await symlink(`${ROOT}node_modules`, `${folder}/node_modules`);
 });
@@ -57,7 +63,7 @@ const REFUSALS = [
   {
     name: "any other argument",
     args: ["-v"],
-    says: "Cannot use argument '-v': the only option is --target x86_64|aarch64",
+    says: "Cannot use argument '-v': the options are --target x86_64|aarch64 and --dynamic",
   },
 ];
 for (const { name, args, says } of REFUSALS) {
@@ -79,24 +85,53 @@ test("compile.sh says what is missing before npm ci", async () => {
 
 test(`compile.sh compiles for ${other.target}, or says what that takes`, async () => {
   const { code, stderr } = await compile(`--target=${other.target}`);
-  if (Bun.which("readelf") === null) {
-    const line = `Cannot tell the libraries of an ${other.target} executable: install binutils (readelf)`;
-    return expect({ code, stderr }).toEqual({ code: 1, stderr: `compile.sh: ${line}\n` });
+  const untried =
+    `compile.sh: not tried, since it is for ${other.target}: run 'egress-http-proxy self-test' where it is to serve\n`;
+  if (Bun.which(other.compiler) !== null) {
+    expect({ code, stderr }).toEqual({ code: 0, stderr: untried });
+    return expect(await machines()).toEqual({ "/egress-http-proxy": other.machine });
   }
-  if (!existsSync(other.library)) {
-    const line = `Cannot find ${other.library}: install the ${other.target} C library (Debian: ${other.package})`;
-    return expect({ code, stderr }).toEqual({ code: 1, stderr: `compile.sh: ${line}\n` });
-  }
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  const rootfs = `${folder}/dist/rootfs`;
-  const entries = await readdir(rootfs, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`);
-  expect(files).toContain(`${rootfs}/egress-http-proxy`);
-  expect(files.some((path) => path.endsWith("/libc.so.6"))).toBe(true);
-  for (const path of files) {
-    const head = new DataView(await Bun.file(path).slice(0, 20).arrayBuffer());
-    const file = path.slice(rootfs.length);
-    expect({ file, magic: head.getUint32(0), machine: head.getUint16(18, true) })
-      .toEqual({ file, magic: 0x7f454c46, machine: other.machine });
-  }
+  const warning = `compile.sh: WARNING: NOT STATIC: ${other.compiler} is not installed (Debian: ${other.packages}). ` +
+    "Compiling the dynamic form, as --dynamic does.\n";
+  const refusal = whyNotDynamic();
+  if (refusal !== undefined) return expect({ code, stderr }).toEqual({ code: 1, stderr: `${warning}${refusal}` });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: `${warning}${untried}` });
+  await expectLibraries();
 });
+
+test(`compile.sh --dynamic compiles for ${other.target} with the libraries beside it, or says what that takes`, async () => {
+  const { code, stderr } = await compile(`--target=${other.target}`, "--dynamic");
+  const refusal = whyNotDynamic();
+  if (refusal !== undefined) return expect({ code, stderr }).toEqual({ code: 1, stderr: refusal });
+  expect({ code, stderr: stderr.replace(/^compile\.sh: not tried, .*\n$/, "") }).toEqual({ code: 0, stderr: "" });
+  await expectLibraries();
+});
+
+/** The line about what the dynamic form for the other CPU lacks here, or undefined where it can be made. */
+function whyNotDynamic(): string | undefined {
+  if (Bun.which("readelf") === null) {
+    return `compile.sh: Cannot tell the libraries of an ${other.target} executable: install binutils (readelf)\n`;
+  }
+  if (existsSync(other.library)) return undefined;
+  return `compile.sh: Cannot find ${other.library}: install the ${other.target} C library (Debian: ${other.package})\n`;
+}
+
+async function expectLibraries(): Promise<void> {
+  const found = await machines();
+  expect(Object.keys(found)).toContain("/egress-http-proxy");
+  expect(Object.keys(found).some((path) => path.endsWith("/libc.so.6"))).toBe(true);
+  expect(new Set(Object.values(found))).toEqual(new Set([other.machine]));
+}
+
+/** The ELF machine number of every file in dist/rootfs. */
+async function machines(): Promise<Record<string, number>> {
+  const rootfs = `${folder}/dist/rootfs`;
+  const found: Record<string, number> = {};
+  for (const entry of await readdir(rootfs, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = `${entry.parentPath}/${entry.name}`;
+    const head = new DataView(await Bun.file(path).slice(0, 20).arrayBuffer());
+    found[path.slice(rootfs.length)] = head.getUint32(0) === 0x7f454c46 ? head.getUint16(18, true) : -1;
+  }
+  return found;
+}

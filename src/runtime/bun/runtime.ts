@@ -37,6 +37,12 @@ export function createBunRuntime(threadProgram: URL): Runtime {
     }),
     threads: openThreads(bunFfi, process.platform, process.arch, threadProgram),
     network: systemNetwork(bunFfi, process.platform),
+    async openTestBed() {
+      const script = process.argv[1] ?? "";
+      // A compiled executable has its modules in a folder of its own making.
+      const command = script.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, "--no-env-file", script];
+      return (await import("../node/test_bed.ts")).createTestBed(command, bunFfi);
+    },
   };
 }
 

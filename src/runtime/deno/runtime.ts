@@ -52,6 +52,10 @@ export function createDenoRuntime(threadProgram: URL): Runtime {
     network: mayCallC
       ? systemNetwork(denoFfi, process.platform)
       : { unavailable: "it needs Deno's permission --allow-ffi" },
+    async openTestBed() {
+      const command = [Deno.execPath(), "run", "--allow-all", process.argv[1] ?? ""];
+      return (await import("../node/test_bed.ts")).createTestBed(command, mayCallC ? denoFfi : undefined);
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 import process from "node:process";
 
 interface Modules {
+  readonly "node:child_process": typeof import("node:child_process");
   readonly "node:dgram": typeof import("node:dgram");
   readonly "node:fs": typeof import("node:fs");
   readonly "node:net": typeof import("node:net");
