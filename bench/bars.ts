@@ -6,7 +6,7 @@
  */
 export type Against = "squid" | "peers" | "haproxy" | "nginx" | "direct" | "ours" | "value";
 
-/** One figure and its bars; either bar may be missing. */
+/** One figure and its bars; either may be missing, and both where the figure is only to be read. */
 export interface Bar {
   /** What the line belongs to, the same words for all of its lines. */
   readonly row: string;
@@ -151,6 +151,17 @@ const START: readonly Bar[] = [
   { load: "RSS after start", key: "rss", against: "squid", bar: 1.4, stretch: 1 } as const,
 ].map((line): Bar => ({ row: "start", metric: "startup", is: "≤", ...line }));
 
+/** Two threads beside one, to be read and not judged: generators, origins and proxy share the cores. */
+const THREADS: readonly Bar[] = [
+  { load: "CONNECT set-ups, rate", metric: "connect", key: "rate", is: "≥" } as const,
+  { load: "CONNECT set-ups, CPU", metric: "connect", key: "cpu", is: "≤" } as const,
+  { load: "tunnel bulk down 8, GB/s", metric: "bulk-down-8", key: "rate", is: "≥" } as const,
+  { load: "tunnel bulk down 8, CPU", metric: "bulk-down-8", key: "cpu", is: "≤" } as const,
+  { load: "ping-pong 64, CPU", metric: "ping-64", key: "cpu", is: "≤" } as const,
+  { load: "plain HTTP, keep-alive, requests/s", metric: "http-keep-alive", key: "rate", is: "≥" } as const,
+  { load: "plain HTTP, keep-alive, CPU", metric: "http-keep-alive", key: "cpu", is: "≤" } as const,
+].map((line): Bar => ({ row: "two threads ÷ one", of: "ours-2", against: "ours", ...line }));
+
 /** Every bar, in the order in which they are reported. */
 export const BARS: readonly Bar[] = [
   ...BULK_CPU,
@@ -163,4 +174,5 @@ export const BARS: readonly Bar[] = [
   ...IDLE,
   ...RULES,
   ...START,
+  ...THREADS,
 ];
