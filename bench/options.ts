@@ -17,9 +17,9 @@ export interface BenchOptions {
 
 const HELP = `Usage: npm run bench -- [options]
 
-  --quick             the main metrics, 3 short rounds: about four minutes
+  --quick             the main metrics, 3 short rounds: about five minutes
   --only NAME         a metric or group (repeatable, or with commas): http, connect, bulk, ping, idle, startup, rules
-  --rounds N          rounds in which all peers take turns (5; quick 3)
+  --rounds N          rounds in which all peers take turns (4; quick 3)
   --seconds S         length of one window (2; quick 1)
   --peers A,B         ${DEFAULT_PEERS.join(",")}
                       as far as they are installed; also ours-portable
@@ -56,7 +56,7 @@ export function parseOptions(
     return { text: `${error instanceof Error ? error.message : error}\n\n${HELP}`, code: 2 };
   }
   if (values.help) return { text: HELP, code: 0 };
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
+  const rounds = Number(values.rounds ?? (values.quick ? 3 : 4));
   const seconds = Number(values.seconds ?? (values.quick ? 1 : 2));
   if (!Number.isInteger(rounds) || rounds < 1) return wrong("--rounds", values.rounds, "a whole number from 1");
   // wrk's windows are whole seconds, and all are to be as long as its.

@@ -24,7 +24,9 @@ const METRICS: readonly Metric[] = [...TUNNEL_METRICS, ...HTTP_METRICS, IDLE_MET
 const MOST_OTHERS_PERCENT = 15;
 const MOST_ATTEMPTS = 3;
 /** A run may be longer by so much for repeats. */
-const REPEATED_SHARE = 0.25;
+const REPEATED_SHARE = 1 / 6;
+/** About how long starting and warming up a peer for one metric takes. */
+const START_SECONDS = 3;
 
 interface Run {
   readonly bench: Bench;
@@ -77,12 +79,12 @@ export async function runBenchmark(options: BenchOptions, args: readonly string[
     metrics: measured,
   };
   const windows = metrics.map((metric) => countWindows(metric, peers, options.rounds));
-  const seconds = metrics.reduce((sum, metric, index) => {
-    const sessions = (windows[index] ?? 0) / options.rounds;
-    const each = metric.mostRounds === undefined ? options.seconds : 0;
-    return sum + (windows[index] ?? 0) * (each + metric.overheadSeconds) + sessions * bench.warmSeconds;
-  }, 0);
-  progress(`About ${Math.ceil(seconds / 60)} minutes, a quarter more where other work disturbs it`);
+  const seconds = metrics.reduce(
+    (sum, metric, index) =>
+      sum + (windows[index] ?? 0) * (metric.estimateSeconds(options) + START_SECONDS / options.rounds),
+    0,
+  );
+  progress(`About ${Math.ceil(seconds / 60)} minutes, a sixth more where other work disturbs it`);
   const run: Run = {
     bench,
     rounds: options.rounds,

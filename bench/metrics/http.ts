@@ -78,7 +78,7 @@ export const HTTP_METRICS: readonly Metric[] = METRICS.map((metric) => ({
   group: "http",
   quick: metric.quick,
   columns: columnsOf(metric),
-  overheadSeconds: 0.5,
+  estimateSeconds: ({ seconds }) => seconds + 0.5,
   excludes: (peer) => peer === undefined || peer.plainHttp ? undefined : "no plain requests",
   open: async (bench: Bench, peer: Peer | undefined): Promise<Session> => {
     const load = { ...metric.load, originPort: bench.origins[metric.origin] };

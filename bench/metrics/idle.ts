@@ -31,7 +31,7 @@ export const IDLE_METRIC: Metric = {
     { key: `fds${step}`, text: `${step}: descriptors/tunnel`, better: "lower" },
     { key: `cpu${step}`, text: `${step}: CPU while idle, % of a core`, better: "lower" },
   ]),
-  overheadSeconds: 12,
+  estimateSeconds: ({ quick }) => quick ? 7 : 14,
   excludes: (peer) => {
     if (peer === undefined) return "nothing to measure";
     if (peer.tunnels === "none") return "no tunnels";

@@ -47,17 +47,19 @@ function firstError(stderr: string): string {
 }
 
 const MOST_WARM_WINDOWS = 4;
+/** What is not compiled as it runs is warm when its buffers and connections are there. */
+const SHORT_WARM_SECONDS = 1;
 
-/** Runs a load unmeasured until the peer is warm: one window, and more where it asks for more operations than that let through. */
+/** Runs a load unmeasured until the peer is warm: for as many operations as it asks for, within some windows, or else shortly. */
 export async function warmUp(
   bench: Bench,
   peer: Peer | undefined,
   run: (seconds: number) => Promise<LoadResult>,
 ): Promise<void> {
   if (peer === undefined) return;
+  if (peer.warmOperations === undefined) return void await run(SHORT_WARM_SECONDS);
   let operations = 0;
-  for (let window = 0; window === 0 || operations < (peer.warmOperations ?? 0); window++) {
-    if (window === MOST_WARM_WINDOWS) break;
+  for (let window = 0; window < MOST_WARM_WINDOWS && operations < peer.warmOperations; window++) {
     operations += (await run(bench.warmSeconds)).operations;
   }
 }

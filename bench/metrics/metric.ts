@@ -65,8 +65,8 @@ export interface Metric {
   /** The most rounds that it is worth, where its figures hardly move. */
   readonly mostRounds?: number;
   readonly columns: readonly Column[];
-  /** About how long one window takes beside its span, for the estimate of the whole. */
-  readonly overheadSeconds: number;
+  /** About how long a window takes with all that belongs to it, for the estimate of the whole. */
+  readonly estimateSeconds: (run: { readonly seconds: number; readonly quick: boolean }) => number;
   /** Why a peer has no figures here, or undefined. `undefined` as peer is a direct connection. */
   excludes(peer: Peer | undefined): string | undefined;
   open(bench: Bench, peer: Peer | undefined): Promise<Session>;

@@ -24,7 +24,7 @@ export const RULES_METRIC: Metric = {
   group: "rules",
   quick: false,
   columns: [...columns, ...ratios],
-  overheadSeconds: 12,
+  estimateSeconds: ({ seconds }) => COUNTS.length * 2 * (seconds + 0.6),
   excludes: (peer) => peer === undefined ? "nothing to judge" : peer.rules ? undefined : "no rules of this kind",
   open,
 };

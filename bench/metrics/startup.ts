@@ -18,7 +18,7 @@ export const STARTUP_METRIC: Metric = {
     { key: "rss", text: "RSS after it, MiB", better: "lower" },
     { key: "pss", text: "PSS after it, MiB", better: "lower" },
   ],
-  overheadSeconds: 2.5,
+  estimateSeconds: () => 2.5,
   excludes: (peer) => peer === undefined ? "nothing to start" : peer.plainHttp ? undefined : "no plain requests",
   open: (bench, peer) => Promise.resolve({ measure: () => measure(bench, peer), close: () => Promise.resolve() }),
 };

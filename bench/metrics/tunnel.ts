@@ -94,7 +94,7 @@ export const TUNNEL_METRICS: readonly Metric[] = METRICS.map((metric) => ({
   group: metric.group,
   quick: metric.quick,
   columns: metric.columns,
-  overheadSeconds: 0.7,
+  estimateSeconds: ({ seconds }) => seconds + 0.7,
   excludes: (peer) => peer?.tunnels === "none" ? "no tunnels" : undefined,
   open: async (bench: Bench, peer: Peer | undefined): Promise<Session> => {
     const originPort = bench.origins[metric.origin];

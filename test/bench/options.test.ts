@@ -4,8 +4,8 @@ import { formatRuleText } from "../../bench/rule_text.ts";
 import { parseRules } from "../../src/policy/parse_rules.ts";
 
 describe("parseOptions()", () => {
-  test("runs everything, five rounds, where nothing is said", () => {
-    expect(parseOptions([])).toMatchObject({ quick: false, only: [], rounds: 5, seconds: 2, ours: undefined });
+  test("runs everything, four rounds, where nothing is said", () => {
+    expect(parseOptions([])).toMatchObject({ quick: false, only: [], rounds: 4, seconds: 2, ours: undefined });
   });
 
   test("runs shorter where --quick is given, and rounds are still as given", () => {
