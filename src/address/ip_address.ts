@@ -47,9 +47,14 @@ export class IpAddress {
 
   /** Whether both are the same address. */
   equals(other: IpAddress): boolean {
-    if (this.bytes.length !== other.bytes.length) return false;
+    return this.hasBytes(other.bytes, 0, other.bytes.length);
+  }
+
+  /** Whether these octets of a range are the address's; IPv4-mapped ones are of none. */
+  hasBytes(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.bytes.length !== end - start) return false;
     for (let i = 0; i < this.bytes.length; i++) {
-      if (this.bytes[i] !== other.bytes[i]) return false;
+      if (this.bytes[i] !== bytes[start + i]) return false;
     }
     return true;
   }

@@ -10,6 +10,8 @@ const INITIAL_OCTETS = 512;
 /** A section larger than this does not leave its buffer behind with an idle connection. */
 const KEPT_OCTETS = 4096;
 
+const NO_OCTETS = new Uint8Array(0);
+
 /**
  * The fields of a head or a trailer section, in order, with repeats.
  *
@@ -18,7 +20,7 @@ const KEPT_OCTETS = 4096;
  * are made at each call.
  */
 export class Fields {
-  #octets: Uint8Array = new Uint8Array(0);
+  #octets: Uint8Array = NO_OCTETS;
   #length = 0;
   #offsets = new Int32Array(INITIAL_FIELDS * STRIDE);
   #ids = new Uint8Array(INITIAL_FIELDS);
@@ -111,7 +113,7 @@ export class Fields {
     this.#length = 0;
     this.#count = 0;
     this.#present = 0;
-    if (this.#octets.length > KEPT_OCTETS) this.#octets = new Uint8Array(0);
+    if (this.#octets.length > KEPT_OCTETS) this.#octets = NO_OCTETS;
   }
 
   /** Copies a piece of the section behind what is there. For the reader that owns it. */
@@ -122,7 +124,7 @@ export class Fields {
       grown.set(this.#octets.subarray(0, this.#length));
       this.#octets = grown;
     }
-    this.#octets.set(bytes.subarray(start, end), this.#length);
+    this.#octets.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.#length);
     this.#length = length;
   }
 

@@ -2,12 +2,20 @@
 import { HTAB, SP } from "./octets.ts";
 
 const LOOP_OCTETS = 64;
+/** Views up to this length are kept: heads are of few lengths, and a view costs as much as the copying of 200 octets. */
+const MAX_KEPT_VIEW_OCTETS = 2 * 1024;
 
 /** A buffer that grows as it is written to and keeps its storage when it is emptied. */
 export class OctetBuffer {
   // An explicit ArrayBuffer, so that an engine may keep a pointer to it.
   #octets = new Uint8Array(new ArrayBuffer(16 * 1024));
   #length = 0;
+  #views: (Uint8Array | undefined)[] = [];
+
+  /** How much was written. */
+  get length(): number {
+    return this.#length;
+  }
 
   /** Empties it. Views made before will change under their holders. */
   clear(): void {
@@ -16,7 +24,11 @@ export class OctetBuffer {
 
   /** What was written: a view, valid until the next write. */
   view(): Uint8Array {
-    return this.#octets.subarray(0, this.#length);
+    const kept = this.#views[this.#length];
+    if (kept !== undefined) return kept;
+    const view = this.#octets.subarray(0, this.#length);
+    if (this.#length <= MAX_KEPT_VIEW_OCTETS) this.#views[this.#length] = view;
+    return view;
   }
 
   /** Appends octets as they are. */
@@ -26,7 +38,7 @@ export class OctetBuffer {
     const target = this.#octets;
     const at = this.#length;
     // A loop beats set() and the view that it needs, as long as a usual field is.
-    if (count > LOOP_OCTETS) target.set(octets.subarray(start, end), at);
+    if (count > LOOP_OCTETS) target.set(count === octets.length ? octets : octets.subarray(start, end), at);
     else for (let i = 0; i < count; i++) target[at + i] = octets[start + i]!;
     this.#length += count;
   }
@@ -65,5 +77,6 @@ export class OctetBuffer {
     const grown = new Uint8Array(new ArrayBuffer(Math.max(needed, this.#octets.length * 2)));
     grown.set(this.#octets.subarray(0, this.#length));
     this.#octets = grown;
+    this.#views = [];
   }
 }

@@ -46,6 +46,11 @@ export class ClientInput implements RequestSink {
     return this.#reader?.state === "idle" && this.#held.length === 0;
   }
 
+  /** Whether octets are held that nobody has read. */
+  get holds(): boolean {
+    return this.#held.length > 0;
+  }
+
   /** Takes octets as they come. The view need not outlive the call. */
   take(bytes: Uint8Array): void {
     const rest = this.#held.length === 0 ? this.#read(bytes) : bytes;

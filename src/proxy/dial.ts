@@ -87,6 +87,7 @@ export class Dial extends Timer implements Endpoint {
 
 /** Orders addresses so that the families alternate, IPv6 first, each family in the resolver's order (RFC 8305 §4). */
 function interleaveFamilies(approvals: readonly Approval[]): Approval[] {
+  if (approvals.length < 2) return [...approvals];
   const six = approvals.filter(({ address }) => address.family === 6);
   const four = approvals.filter(({ address }) => address.family === 4);
   const ordered: Approval[] = [];

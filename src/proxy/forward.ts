@@ -51,7 +51,7 @@ export class Forward implements Endpoint, ResponseSink {
   readonly #context: ProxyContext;
   readonly #owner: ForwardOwner;
   /** One for each upstream connection: it stays where a fault left it. */
-  #reader: ResponseReader = new ResponseReader(this);
+  #reader!: ResponseReader;
   #upstream: ConnectionId = -1;
   #host = "";
   #port = 0;

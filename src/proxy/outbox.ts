@@ -1,4 +1,5 @@
 // Owns the gathering of small writes: a head and its body leave in one write. Knows nothing of messages.
+import { OctetBuffer } from "../http1/octet_buffer.ts";
 import type { ConnectionId, Engine } from "../runtime/runtime.ts";
 
 const OUTBOX_BYTES = 64 * 1024;
@@ -10,8 +11,7 @@ const OUTBOX_BYTES = 64 * 1024;
  */
 export class Outbox {
   readonly #engine: Engine;
-  readonly #buffer = new Uint8Array(new ArrayBuffer(OUTBOX_BYTES));
-  #length = 0;
+  readonly #buffer = new OctetBuffer();
   #id: ConnectionId = -1;
 
   constructor(engine: Engine) {
@@ -24,7 +24,7 @@ export class Outbox {
       this.flush();
       this.#id = id;
     }
-    if (this.#length + bytes.length > OUTBOX_BYTES) {
+    if (this.#buffer.length + bytes.length > OUTBOX_BYTES) {
       this.flush();
       this.#id = id;
       if (bytes.length > OUTBOX_BYTES / 2) {
@@ -32,15 +32,14 @@ export class Outbox {
         return;
       }
     }
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
+    this.#buffer.append(bytes, 0, bytes.length);
   }
 
   /** Sends what was added. */
   flush(): void {
-    const length = this.#length;
-    if (length === 0) return;
-    this.#length = 0;
-    this.#engine.write(this.#id, this.#buffer.subarray(0, length));
+    if (this.#buffer.length === 0) return;
+    const gathered = this.#buffer.view();
+    this.#buffer.clear();
+    this.#engine.write(this.#id, gathered);
   }
 }

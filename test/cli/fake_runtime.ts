@@ -145,7 +145,7 @@ export class FakeEngine implements Engine {
     const id = ++this.#lastId;
     this.#open.add(id);
     const here = IpAddress.parse("127.0.0.1")!;
-    this.handler.onAccept(id, { address: here, port: 40_000 + id }, { address: here, port: 8080 });
+    this.handler.onAccept(id, { address: here, port: 40_000 + id });
     this.handler.onData(id, new TextEncoder().encode("G"));
   }
 

@@ -14,7 +14,6 @@ export interface EngineEvent {
   readonly failure?: ConnectFailure;
   readonly isReset?: boolean;
   readonly client?: SocketAddress;
-  readonly local?: SocketAddress;
   readonly nowMs?: number;
   readonly movedBytes?: number;
 }
@@ -190,7 +189,7 @@ export class EngineWatch implements Engine {
 
   #handler(): EngineHandler {
     return {
-      onAccept: (id, client, local) => this.#record({ kind: "accept", id, client, local }),
+      onAccept: (id, client) => this.#record({ kind: "accept", id, client }),
       onConnect: (id) => this.#record({ kind: "connect", id }),
       onConnectFail: (id, failure) => this.#record({ kind: "fail", id, failure }),
       onData: (id, bytes) => this.#record({ kind: "data", id }, bytes),

@@ -158,7 +158,7 @@ export class BunEngine implements Engine {
       return this.#destroy(connection, false);
     }
     this.#connections[connection.id] = connection;
-    this.#handler.onAccept(connection.id, client, connection.local);
+    this.#handler.onAccept(connection.id, client);
   };
 
   readonly #onOpen = (socket: Socket): void => {

@@ -146,7 +146,7 @@ export class DenoEngine implements Engine {
     const local = socketAddress(socket.localAddress, socket.localPort);
     if (client === undefined || local === undefined) return void socket.destroy(); // It is gone already.
     const { id } = this.#adopt(socket, false);
-    this.#handler.onAccept(id, client, local);
+    this.#handler.onAccept(id, client);
     this.#acceptor.noteSocket();
   }
 

@@ -261,10 +261,10 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
 
   // ── ListenerHost, ReadingHost ──
 
-  onAccepted(fd: number, client: SocketAddress, local: SocketAddress): void {
+  onAccepted(fd: number, client: SocketAddress): void {
     this.#table.open(fd, KIND.OPEN);
     this.#events.add(fd, this.#table.generation[fd]!);
-    this.#handler.onAccept(fd, client, local);
+    this.#handler.onAccept(fd, client);
     this.#deferred.tell();
   }
 
@@ -330,7 +330,8 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
 
   #finishConnect(fd: number, bits: number): void {
     if ((bits & (C.EPOLLOUT | C.EPOLLERR | C.EPOLLHUP)) === 0) return;
-    const errno = this.#sockets.takeError(fd);
+    // Only what failed says so (epoll_ctl(2)): the question is saved where all is well.
+    const errno = bits & (C.EPOLLERR | C.EPOLLHUP) ? this.#sockets.takeError(fd) : 0;
     if (errno !== 0) return this.#failConnect(fd, errno);
     const table = this.#table;
     const generation = table.generation[fd];

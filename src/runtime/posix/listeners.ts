@@ -13,7 +13,7 @@ const ACCEPT_REST_MS = 100;
 
 /** Who takes what is accepted. */
 export interface ListenerHost {
-  onAccepted(fd: number, client: SocketAddress, local: SocketAddress): void;
+  onAccepted(fd: number, client: SocketAddress): void;
   /** No descriptor was left; accepting rests for a while. */
   onAcceptLimit(): void;
 }
@@ -26,7 +26,7 @@ export class Listeners {
   readonly #clock: Clock;
   readonly #reusePort: boolean;
   readonly #host: ListenerHost;
-  readonly #listeners = new Map<number, SocketAddress>();
+  readonly #listeners = new Set<number>();
   /** When accepting goes on; Infinity while it does not rest. */
   restingUntilMs = Infinity;
 
@@ -52,23 +52,20 @@ export class Listeners {
     const local = this.#sockets.localAddress(fd);
     if (local === undefined) throw listenError(address, port, { code: "EIO" });
     this.#table.open(fd, KIND.LISTENER);
-    this.#listeners.set(fd, local);
+    this.#listeners.add(fd);
     this.#watch(fd);
     return local;
   }
 
   /** Accepts what waits at a listener. */
   accept(listener: number): void {
-    const listening = this.#listeners.get(listener);
     for (let accepts = 0; accepts < ACCEPTS_PER_TURN; accepts++) {
       const fd = this.#sockets.accept(listener);
       if (fd < 0) {
         if (fd === -C.EMFILE || fd === -C.ENFILE || fd === -C.ENOBUFS || fd === -C.ENOMEM) this.#rest();
         return;
       }
-      const client = this.#sockets.acceptedPeer();
-      this.#sockets.setOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY, 1);
-      this.#host.onAccepted(fd, client, this.#localOf(fd, listening) ?? client);
+      this.#host.onAccepted(fd, this.#sockets.acceptedPeer());
       if (this.#table.kind[listener] !== KIND.LISTENER) return;
     }
   }
@@ -77,25 +74,19 @@ export class Listeners {
   wake(nowMs: number): void {
     if (this.restingUntilMs > nowMs) return;
     this.restingUntilMs = Infinity;
-    for (const fd of this.#listeners.keys()) this.#watch(fd);
+    for (const fd of this.#listeners) this.#watch(fd);
   }
 
   /** Forgets all listeners; returns them, for their descriptors to be closed. */
   takeAll(): readonly number[] {
-    const all = [...this.#listeners.keys()];
+    const all = [...this.#listeners];
     this.#listeners.clear();
     this.restingUntilMs = Infinity;
     return all;
   }
 
-  /** The local side of an accepted connection: the listener's own, unless that is every address. */
-  #localOf(fd: number, listening: SocketAddress | undefined): SocketAddress | undefined {
-    const isAny = listening === undefined || listening.address.bytes.every((octet) => octet === 0);
-    return isAny ? this.#sockets.localAddress(fd) : listening;
-  }
-
   #rest(): void {
-    for (const fd of this.#listeners.keys()) this.#events.remove(fd);
+    for (const fd of this.#listeners) this.#events.remove(fd);
     this.restingUntilMs = this.#clock.nowMs() + ACCEPT_REST_MS;
     this.#host.onAcceptLimit();
   }

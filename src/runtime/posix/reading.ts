@@ -7,6 +7,9 @@ import type { Sockets } from "./sockets.ts";
 /** How many reads one connection gets before the others have their turn. */
 const READS_PER_TURN = 8;
 
+/** Reads up to this size are shown by views that are kept: making one took 2 % of a small request's CPU, and its share of collection. */
+const MAX_KEPT_VIEW_BYTES = 4 * 1024;
+
 /** Who takes what is read. */
 export interface ReadingHost {
   /** Octets came; the view is valid during the call. */
@@ -27,6 +30,7 @@ export class Reading {
   readonly #table: ConnectionTable;
   readonly #host: ReadingHost;
   readonly #buffer: NativeMemory;
+  readonly #views: (Uint8Array | undefined)[] = new Array(MAX_KEPT_VIEW_BYTES + 1).fill(undefined);
   #waiting: number[] = [];
 
   /** `buffer` is shared with the engine. */
@@ -61,6 +65,14 @@ export class Reading {
     }
   }
 
+  #viewOf(count: number): Uint8Array {
+    const kept = this.#views[count];
+    if (kept !== undefined) return kept;
+    const view = this.#buffer.bytes.subarray(0, count);
+    if (count <= MAX_KEPT_VIEW_BYTES) this.#views[count] = view;
+    return view;
+  }
+
   /** Reads one connection for whoever its octets are for. */
   read(fd: number): void {
     const table = this.#table;
@@ -74,7 +86,7 @@ export class Reading {
         // A stream socket that gave less than was asked for is empty (epoll(7)); only a hang-up is still to be read.
         if (count < size && table.hangup[fd] === 0) table.readable[fd] = 0;
         table.bulk[fd] = count === size ? 1 : 0;
-        this.#host.onRead(fd, this.#buffer.bytes.subarray(0, count));
+        this.#host.onRead(fd, this.#viewOf(count));
         if (table.generation[fd] !== generation || table.kind[fd] !== KIND.OPEN) return;
       } else if (count === 0) {
         table.ended[fd] = 1;

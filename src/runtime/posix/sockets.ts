@@ -121,6 +121,8 @@ export class Sockets {
     const fd = this.check(this.libc.socket(familyOf(address), STREAM, C.IPPROTO_TCP));
     if (fd < 0) return fd;
     this.setOption(fd, C.SOL_SOCKET, C.SO_REUSEADDR, 1);
+    // Every accepted socket has it from its listener: one call less for each.
+    this.setOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY, 1);
     if (reusePort) this.setOption(fd, C.SOL_SOCKET, C.SO_REUSEPORT, 1);
     if (address.family === 6) this.setOption(fd, C.IPPROTO_IPV6, C.IPV6_V6ONLY, dualStack ? 0 : 1);
     let result = this.check(this.libc.bind(fd, this.#sockaddr.address, this.#writeSockaddr(address, port)));
@@ -144,12 +146,14 @@ export class Sockets {
   #readSockaddr(): SocketAddress {
     const { bytes } = this.#sockaddr;
     const port = (bytes[2] ?? 0) << 8 | (bytes[3] ?? 0);
-    const read = IpAddress.fromBytes(bytes[0] === C.AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24));
-    const slot = read.bytes.at(-1) ?? 0;
+    const start = bytes[0] === C.AF_INET ? 4 : 8;
+    const end = bytes[0] === C.AF_INET ? 8 : 24;
+    const slot = bytes[end - 1] ?? 0;
     const recent = this.#recent[slot];
-    if (recent?.equals(read)) return { address: recent, port };
-    this.#recent[slot] = read;
-    return { address: read, port };
+    if (recent?.hasBytes(bytes, start, end)) return { address: recent, port };
+    const address = IpAddress.fromBytes(bytes.subarray(start, end));
+    this.#recent[slot] = address;
+    return { address, port };
   }
 }
 
