@@ -96,6 +96,8 @@ export async function runBenchmark(options: BenchOptions, args: readonly string[
     write(options, results);
   }
   process.stdout.write(formatReport(results));
+  const hasFigures = measured.some((metric) => Object.values(metric.windows).flat().some(({ values }) => values));
+  if (!hasFigures) throw new Error("Nothing was measured: see the remarks");
   progress(`Written to ${join(options.out, "latest.json")} and latest.md`);
 }
 

@@ -35,11 +35,19 @@ export async function runGenerator(
   };
   const command = [process.execPath, join(import.meta.dir, "../load", file), JSON.stringify(order)];
   const { code, stdout, stderr } = await bench.group.run(command, seconds * 1000 + SLACK_MS);
+  checkAlive(target);
   if (code !== 0) throw new Error(`${file} ended with ${code}: ${firstError(stderr)}`);
   const result = JSON.parse(stdout) as LoadResult;
   if (result.failures > 0) throw new Error(`${file} counted ${result.failures} failures: ${result.firstFailure ?? ""}`);
   if (result.operations === 0) throw new Error(`${file} counted no operation`);
   return result;
+}
+
+/** Throws where the proxy itself has ended, which is why its clients failed. */
+function checkAlive({ peer, process: proxy }: Target): void {
+  if (proxy?.hasEnded() !== true) return;
+  const words = proxy.stderrText().slice(-300).trim();
+  throw new Error(`${peer?.name} has ended${words === "" ? "" : `: ${words}`}`);
 }
 
 function firstError(stderr: string): string {
@@ -102,6 +110,7 @@ export async function runWrk(
   const { code, stdout, stderr } = await bench.group.run(command, seconds * 1000 + SLACK_MS);
   const cpuSeconds = cpu() - before;
   const generatorSeconds = readEndedChildrenSeconds(process.pid) - endedBefore;
+  checkAlive(target);
   const line = stdout.split("\n").find((text) => text.startsWith("{"));
   if (code !== 0 || line === undefined) {
     throw new Error(`wrk ended with ${code}: ${(stderr + stdout).slice(-300).trim()}`);
