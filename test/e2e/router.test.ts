@@ -1,6 +1,8 @@
 // setup-network in network namespaces of its own: the state that it leaves is the one of the same `ip` commands, a second
 // run changes nothing, its announcements arrive, and where it fails the network is as it was.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { bunFfi } from "../../src/runtime/bun/ffi.ts";
+import { systemNetwork } from "../../src/runtime/posix/network_sockets.ts";
 import { linuxRoot, program, working } from "../support/requirements.ts";
 import { type Finished, mustRun, runProgram } from "../support/run_program.ts";
 import { within } from "../support/deadline.ts";
@@ -280,7 +282,13 @@ describe.skipIf(SKIP_REASON !== undefined)("setup-network", () => {
       stderr: "Bad value 'dns-proxy' for EGRESS_ROUTER_MODE: expected 'http-proxy', or none to run the proxy",
     },
     {
-      what: "no interface",
+      what: "no macvlan0",
+      lines: ["link delete macvlan0"],
+      stderr: "Cannot find the interface 'macvlan0': there is none of that name; " +
+        "the pod needs the annotation pod.network.openshift.io/assign-macvlan",
+    },
+    {
+      what: "another interface that is not there",
       command: [...ON_BUN, "--interface", "net1"],
       stderr: "Cannot find the interface 'net1': there is none of that name; --interface names it",
     },
@@ -332,6 +340,22 @@ describe.skipIf(SKIP_REASON !== undefined)("setup-network", () => {
       expect(await state()).toBe(before);
     });
   }
+
+  test("hears the kernel alone on its netlink socket", async () => {
+    const sockets = systemNetwork(bunFfi, process.platform);
+    if ("unavailable" in sockets) throw new Error(sockets.unavailable);
+    const socket = sockets.openRoutes();
+    if (typeof socket === "number") throw new Error(`Cannot open a netlink socket: ${socket}`);
+    try {
+      // Its address there is the number of its process. As root anybody may send to it.
+      expect(await Bun.file("/proc/net/netlink").text()).toMatch(new RegExp(`^[0-9a-f]+ +0 +${process.pid} `, "m"));
+      const script = "import socket, sys; " +
+        "socket.socket(16, 3, 0).sendto(bytes.fromhex('1000000003000000' + '00' * 8), (int(sys.argv[1]), 0))";
+      expect((await runProgram(["python3", "-c", script, `${process.pid}`])).stderr).toContain("ConnectionRefused");
+    } finally {
+      socket.close();
+    }
+  });
 
   test("brings every route back where the last step of all fails", async () => {
     await ip(

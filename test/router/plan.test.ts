@@ -70,6 +70,20 @@ const table: { name: string; given: Given; cluster?: string; expected: string[] 
     expected: [],
   },
   {
+    name: "all done; what eth0 has is its own",
+    given: {
+      up: true,
+      addresses: [{ interfaceIndex: ETH0, address: ip("10.128.0.9"), prefixLength: 23 }, ADDRESS],
+      routes: [OWN_DEFAULT, OWN_HOST],
+    },
+    expected: [],
+  },
+  {
+    name: "the old default route is for one kind of service: it goes once the new one is there",
+    given: { up: true, addresses: [ADDRESS], routes: [{ ...ETH0_DEFAULT, tos: 16 }, OWN_HOST] },
+    expected: [`add ${DEFAULT}`, "remove the default route through 10.128.0.1 by eth0"],
+  },
+  {
     name: "all done, the cluster too",
     given: { up: true, addresses: [ADDRESS], routes: [OWN_DEFAULT, OWN_HOST, CLUSTER] },
     cluster: "172.30.0.0/16",

@@ -60,6 +60,20 @@ describe("reading", () => {
     expect(parseRoute(ipv6)).toBeUndefined();
   });
 
+  test("parseMessages() goes from one message to the next by lengths in fours", () => {
+    const first = octets("15000000 1000 0200 07000000 00000000 6162636465 000000");
+    const messages = parseMessages(
+      octets(`${Buffer.from(first).toString("hex")} 10000000 0300 0200 07000000 00000000`),
+    );
+    expect(messages.map(({ type, payload }) => [type, payload.length])).toEqual([[16, 5], [3, 0]]);
+  });
+
+  test("an attribute is known by its type, however its value is written", () => {
+    const nested = LINK.slice();
+    nested[19] = 0x80;
+    expect(parseLink(nested).name).toBe("macvlan0");
+  });
+
   test("parseAcknowledgement() finds number and text", () => {
     const message = { type: 2, flags: 0x300, sequence: 7, payload: REFUSAL };
     expect(parseAcknowledgement(message)).toEqual({ errno: 22, text: "Nexthop has invalid gateway" });
