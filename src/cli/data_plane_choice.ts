@@ -7,7 +7,6 @@ import type { LogFormat } from "../observe/log_line.ts";
 import type { LogWriter } from "../observe/log_writer.ts";
 import type { ProcessLog } from "../observe/process_log.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
-import { LocalDataPlane } from "../plane/local_data_plane.ts";
 import { ThreadedDataPlane, ThreadStartError } from "../plane/threaded_data_plane.ts";
 import { makeInstance } from "../proxy/instance.ts";
 import type { ProxySettings } from "../proxy/settings.ts";
@@ -29,10 +28,13 @@ export interface PlaneParts {
   readonly log: ProcessLog;
 }
 
+/** A data plane that is told its resolver. */
+type ResolvingPlane = DataPlane & { set resolver(resolver: NameResolver) };
+
 /** A data plane that may be tried, and why it would be the one. */
 export interface PlaneChoice {
   readonly why: string;
-  make(): DataPlane & { set resolver(resolver: NameResolver) };
+  make(): Promise<ResolvingPlane>;
 }
 
 /** A data plane that listens. */
@@ -64,22 +66,24 @@ export async function chooseDataPlanes(context: CommandContext, parts: PlanePart
   const posix: PlaneChoice = {
     why: settings.engine === "posix" ? "asked for" : "the fastest that works here",
     make: () =>
-      new ThreadedDataPlane({
-        threads,
-        workers,
-        start: {
-          rules: parts.rules,
-          settings: parts.settings,
-          instance: makeInstance(),
-          logFormat: parts.format,
-          accessLog: settings.accessLog,
-          admin: plainAddress(parts.adminListener),
-        },
-        writeLog: (lines) => parts.writer.append(lines),
-        onAcceptLimit: () => news.onAcceptLimit(),
-        onRevoked: (counts) => news.onRevoked(counts),
-        onThreadEnd: (reason) => news.onThreadEnd(reason),
-      }),
+      Promise.resolve(
+        new ThreadedDataPlane({
+          threads,
+          workers,
+          start: {
+            rules: parts.rules,
+            settings: parts.settings,
+            instance: makeInstance(),
+            logFormat: parts.format,
+            accessLog: settings.accessLog,
+            admin: plainAddress(parts.adminListener),
+          },
+          writeLog: (lines) => parts.writer.append(lines),
+          onAcceptLimit: () => news.onAcceptLimit(),
+          onRevoked: (counts) => news.onRevoked(counts),
+          onThreadEnd: (reason) => news.onThreadEnd(reason),
+        }),
+      ),
   };
   if (settings.engine === "posix") return [posix];
   return [posix, portable("no thread of the posix engine could be started")];
@@ -94,7 +98,7 @@ export async function startDataPlane(
 ): Promise<StartedPlane> {
   let failure: unknown;
   for (const { make, why } of choices) {
-    const plane = make();
+    const plane = await make();
     plane.resolver = resolver;
     onChosen(plane);
     try {
@@ -107,11 +111,13 @@ export async function startDataPlane(
   throw failure;
 }
 
-function makeLocal(
+async function makeLocal(
   { runtime, settings }: CommandContext,
   { rules, settings: own, adminListener, format, writer }: PlaneParts,
   news: DataPlaneNews,
-): LocalDataPlane {
+): Promise<ResolvingPlane> {
+  // Loaded where it is wanted alone: a start with threads has no use for a whole proxy in this one.
+  const { LocalDataPlane } = await import("../plane/local_data_plane.ts");
   const accessLog = new AccessLog(writer, format, settings.accessLog);
   return new LocalDataPlane(rules, {
     createEngine: runtime.createEngine,

@@ -7,7 +7,6 @@ import { parseRules } from "../policy/parse_rules.ts";
 import type { Rule } from "../policy/rule.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { PROGRAM } from "./command_line.ts";
-import { readManifestRequest } from "./manifest_request.ts";
 import { findRuleSource, formatRuleError, type ReadRules, readRules } from "./rule_source.ts";
 
 /** What a ConfigMap may hold in all, less some room for its names. */
@@ -41,14 +40,15 @@ export const MANIFEST: Command = {
 async function manifest(context: CommandContext): Promise<number> {
   const { runtime } = context;
   const { process: host } = runtime;
+  // Not loaded at the start, where the proxy would pay for it: the YAML library alone costs 2 ms and 8 MB.
+  const { readManifestRequest } = await import("./manifest_request.ts");
+  const { buildManifest } = await import("../manifest/build_manifest.ts");
+  const { formatYaml } = await import("../manifest/format_yaml.ts");
   const read = readManifestRequest(context);
   const problems = "problems" in read ? [...read.problems] : [];
   const rules = await readConfigRules(context, problems);
   if ("problems" in read || rules === undefined) throw new UsageError(problems);
   for (const warning of [...context.warnings, ...rules.warnings]) host.writeStderr(`${PROGRAM}: warning: ${warning}\n`);
-  // Not loaded at the start, where the proxy would pay for it: the YAML library costs 2 ms and 8 MB.
-  const { buildManifest } = await import("../manifest/build_manifest.ts");
-  const { formatYaml } = await import("../manifest/format_yaml.ts");
   host.writeStdout(formatYaml(buildManifest({ ...read.request, rules: rules.text })));
   return 0;
 }

@@ -1,7 +1,5 @@
 // Owns `setup-network`: what the init container of an egress router pod does, and what it says of it.
 import { CommandFailure } from "../errors.ts";
-import { findOddities, readRouterSettings, ROUTER_DEBUG_VARIABLE } from "../router/environment.ts";
-import { describeSetup, setUpNetwork } from "../router/setup.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { PROGRAM } from "./command_line.ts";
 
@@ -28,6 +26,9 @@ export const SETUP_NETWORK: Command = {
 
 async function setupNetwork({ runtime, settings, warnings }: CommandContext): Promise<number> {
   const { process: host, network: sockets } = runtime;
+  // Not loaded at the start, where the proxy would pay for it.
+  const { findOddities, readRouterSettings, ROUTER_DEBUG_VARIABLE } = await import("../router/environment.ts");
+  const { describeSetup, setUpNetwork } = await import("../router/setup.ts");
   const wanted = readRouterSettings(host.env, settings.routedNetworks);
   for (const warning of [...warnings, ...findOddities(wanted)]) host.writeStderr(`${PROGRAM}: warning: ${warning}\n`);
   if ("unavailable" in sockets) throw new CommandFailure(`Cannot set up a network here: ${sockets.unavailable}`);
