@@ -7,7 +7,7 @@ const NOTHING: CutReport = { requests: 0, tunnels: 0, untold: 0 };
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The parts of a proxy that its end is made of. */
-export type Drainable = Pick<DataPlane, "stopAccepting" | "whenEmpty" | "cut" | "openConnections">;
+export type Drainable = Pick<DataPlane, "announceEnd" | "stopAccepting" | "whenEmpty" | "cut" | "openConnections">;
 
 /** How long each part of the end may take. */
 export interface DrainSettings {
@@ -23,7 +23,7 @@ export interface DrainReport {
   readonly cut: CutReport;
 }
 
-/** Ends a proxy: accepts for the delay, then waits for what is open, then cuts. `hurry` skips every wait. */
+/** Ends a proxy: accepts for the delay, one answer a connection, then waits for what is open, then cuts. `hurry` skips every wait. */
 export async function drainProxy(
   proxy: Drainable,
   settings: DrainSettings,
@@ -31,7 +31,11 @@ export async function drainProxy(
 ): Promise<DrainReport> {
   const hurried = hurry.then(() => "second signal" as const);
   let ended: DrainReport["ended"] | undefined;
-  if (settings.drainDelayMs > 0) ended = await raceWithTimer(settings.drainDelayMs, undefined, [hurried]);
+  if (settings.drainDelayMs > 0) {
+    // Who keeps a connection alive leaves in order, instead of losing the request that meets the end of accepting.
+    proxy.announceEnd();
+    ended = await raceWithTimer(settings.drainDelayMs, undefined, [hurried]);
+  }
   proxy.stopAccepting();
   if (ended === undefined) {
     const contestants = [proxy.whenEmpty().then(() => "drained" as const), hurried];

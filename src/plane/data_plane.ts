@@ -33,6 +33,8 @@ export interface DataPlane {
   readTraffic(): TrafficCounters;
   /** Asks every thread whether it is alive, but for those that are being replaced. Takes no longer than the limit. */
   ping(limitMs: number): Promise<PingReport>;
+  /** Says to each client with its next answer that the connection ends, so that it asks elsewhere; goes on accepting. */
+  announceEnd(): void;
   /** Stops accepting and ends what is idle. */
   stopAccepting(): void;
   /** Resolves when nothing is open any more. To be called after `stopAccepting`. */

@@ -57,6 +57,10 @@ export class LocalDataPlane implements DataPlane {
     return Promise.resolve({ asked: 1, answered: 1 });
   }
 
+  announceEnd(): void {
+    this.#server.draining = true;
+  }
+
   stopAccepting(): void {
     this.#server.stopAccepting();
   }

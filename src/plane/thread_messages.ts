@@ -41,6 +41,7 @@ export type ToThread =
     readonly keepMs: number;
   }
   | { readonly kind: "ping"; readonly token: number }
+  | { readonly kind: "announce-end" }
   | { readonly kind: "stop-accepting" }
   | { readonly kind: "cut" };
 

@@ -77,6 +77,9 @@ export class ThreadProgram {
         return this.#names.onAnswer(message.name, message.token, fromPlainAnswer(message.answer), message.keepMs);
       case "ping":
         return this.#post({ kind: "pong", token: message.token });
+      case "announce-end":
+        this.#server.draining = true;
+        return;
       case "stop-accepting":
         this.#server.onEmpty(() => {
           this.#batch.flush();

@@ -133,6 +133,10 @@ export class ThreadedDataPlane implements DataPlane {
     return { asked: living.length, answered: living.length - waiting.size };
   }
 
+  announceEnd(): void {
+    this.#post({ kind: "announce-end" });
+  }
+
   stopAccepting(): void {
     this.#stopping = true;
     this.#post({ kind: "stop-accepting" });

@@ -60,7 +60,7 @@ export interface ProxyContext {
   readonly headWriter: HeadWriter;
   /** For body parts in chunks; its bytes are valid until its next call. */
   readonly chunkedWriter: ChunkedWriter;
-  /** Set once by the end of accepting: every answer says `Connection: close` from then on. */
+  /** Set once when the end is near: every answer says `Connection: close` from then on. */
   readonly draining: boolean;
   /** Routes a connection's events to an endpoint, in place of any other. */
   attach(id: ConnectionId, endpoint: Endpoint): void;
