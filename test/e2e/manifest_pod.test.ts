@@ -2,15 +2,12 @@
 // with the printed rules as their file, in the network that its annotations ask the cluster for.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
-import { within } from "../support/deadline.ts";
-import { linesOf } from "../support/lines_of.ts";
 import { type Finished, mustRun, runProgram } from "../support/run_program.ts";
 import { findSchemaFaults } from "../manifest/kubernetes_schema.ts";
 import { onlyOf, type Parsed, parseManifest, podOf } from "../manifest/cases.ts";
 import { type Container, findPodObstacle, PodContainers } from "./pod_containers.ts";
-import { POD_ADDRESS, RouterWorld } from "./router_world.ts";
+import { OutsideServer, POD_ADDRESS, RouterWorld } from "./router_world.ts";
 
-const HERE = new URL(".", import.meta.url).pathname;
 const EXECUTABLE = new URL("../../dist/egress-http-proxy", import.meta.url).pathname;
 const RULES = "# The partner\n!203.0.113.66\n203.0.113.0/24\n";
 const SOURCE = "192.168.12.99";
@@ -68,8 +65,7 @@ for (const { network, args, prepare, seen } of CASES) {
   describe.skipIf(SKIP_REASON !== undefined)(`the pod of 'manifest --network ${network}'`, () => {
     let world: RouterWorld;
     let containers: PodContainers;
-    let origin: Bun.Subprocess<"ignore", "pipe", "inherit">;
-    let packets: AsyncGenerator<string>;
+    let server: OutsideServer;
     let objects: readonly Parsed[];
     let proxy: Container;
 
@@ -82,19 +78,12 @@ for (const { network, args, prepare, seen } of CASES) {
       objects = parseManifest((await mustRun(command)).stdout);
       for (const line of prepare(objects)) await world.ip("pod", ...line.split(" "));
       proxy = await containerOf(podOf(objects).spec.containers[0]);
-      origin = Bun.spawn(world.on("server", "python3", `${HERE}router_origin.py`, "eth0"), {
-        stdin: "ignore",
-        stdout: "pipe",
-        stderr: "inherit",
-      });
-      packets = linesOf(origin.stdout);
-      expect(await within("the server", packets.next())).toMatchObject({ value: "ready" });
+      server = await OutsideServer.start(world);
     });
 
     afterAll(async () => {
       await containers?.[Symbol.asyncDispose]();
-      origin?.kill();
-      await origin?.exited;
+      await server?.[Symbol.asyncDispose]();
       await world?.[Symbol.asyncDispose]();
     });
 
@@ -155,12 +144,9 @@ for (const { network, args, prepare, seen } of CASES) {
       expect(denied.stdout).toMatch(/^HTTP\/1\.1 403 /);
       expect(denied.stdout).toContain("rule 1 at line 2 '!203.0.113.66'");
       expect(await byProxy("--proxytunnel", "http://203.0.113.11/")).toMatchObject({ code: 0, stdout: `${seen}\n` });
-      const arrived = new Set<string>();
-      while (!arrived.has(`${seen} 203.0.113.11`)) {
-        const { value = "" } = await within("a packet of the tunnel", packets.next());
-        arrived.add(value);
-      }
-      expect([...arrived].filter((packet) => packet.endsWith(" 203.0.113.66"))).toEqual([]);
+      const arrived = await server.packetsUntil("203.0.113.11");
+      expect(arrived).toContain(`${seen} 203.0.113.10`);
+      expect(arrived.filter((packet) => packet.endsWith(" 203.0.113.66"))).toEqual([]);
     });
 
     // Another pod has no address there at all.

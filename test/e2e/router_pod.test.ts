@@ -7,7 +7,7 @@ import { linesOf } from "../support/lines_of.ts";
 import { type Finished, mustRun, runProgram } from "../support/run_program.ts";
 import { readNetworkState } from "./network_state.ts";
 import { type Container, findPodObstacle, PodContainers } from "./pod_containers.ts";
-import { CLIENT_ADDRESS, MACVLAN_MAC, POD_ADDRESS, RouterWorld } from "./router_world.ts";
+import { CLIENT_ADDRESS, MACVLAN_MAC, OutsideServer, POD_ADDRESS, RouterWorld } from "./router_world.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const SOURCE = "192.168.12.99";
@@ -32,29 +32,20 @@ if (SKIP_REASON !== undefined) console.log(`Egress router pod skipped: ${SKIP_RE
 describe.skipIf(SKIP_REASON !== undefined)("the egress router pod", () => {
   let world: RouterWorld;
   let containers: PodContainers;
-  let origin: Bun.Subprocess<"ignore", "pipe", "inherit">;
-  let packets: AsyncGenerator<string>;
+  let server: OutsideServer;
   let proxy: Proxy;
 
   beforeAll(async () => {
     world = await RouterWorld.build(`egress-pod-${process.pid}`);
     containers = await PodContainers.prepare(world);
-    origin = listen("server", "router_origin.py", "eth0");
-    packets = linesOf(origin.stdout);
-    expect(await within("the server", packets.next())).toMatchObject({ value: "ready" });
+    server = await OutsideServer.start(world);
   });
 
   afterAll(async () => {
     await containers?.[Symbol.asyncDispose]();
-    origin?.kill();
-    await origin?.exited;
+    await server?.[Symbol.asyncDispose]();
     await world?.[Symbol.asyncDispose]();
   });
-
-  function listen(machine: "server" | "gateway", script: string, interfaceName: string) {
-    const command = world.on(machine, "python3", `${HERE}${script}`, interfaceName);
-    return Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
-  }
 
   function curl(...args: readonly string[]): Promise<Finished> {
     const options = ["curl", "--silent", "--show-error", "--max-time", "10", "--proxy", `http://${POD_ADDRESS}:8080`];
@@ -65,25 +56,19 @@ describe.skipIf(SKIP_REASON !== undefined)("the egress router pod", () => {
     return runProgram(world.on(machine, "curl", "--silent", "--max-time", "10", "--noproxy", "*", url));
   }
 
-  /** What arrives at the server from now on until a packet for `address`, each as "FROM TO". */
-  async function packetsUntil(address: string): Promise<string[]> {
-    const seen: string[] = [];
-    for (;;) {
-      const { value = "" } = await within(`a packet for ${address}`, packets.next());
-      seen.push(value);
-      if (value.endsWith(` ${address}`)) return seen;
-    }
-  }
-
   test("goes out by the cluster before its init container has run", async () => {
     expect(await curlFrom("pod", "http://203.0.113.10/")).toMatchObject({ code: 0, stdout: `${POD_ADDRESS}\n` });
-    expect(await packetsUntil("203.0.113.10")).toEqual([`${POD_ADDRESS} 203.0.113.10`]);
+    expect(await server.packetsUntil("203.0.113.10")).toEqual([`${POD_ADDRESS} 203.0.113.10`]);
   });
 
   test("has an init container that sets the network up and announces the address to the outside", async () => {
     // As a gateway remembers a pod that had the address before.
     await world.ip("gateway", "neigh", "replace", SOURCE, "lladdr", "02:00:00:00:00:01", "dev", "lan0", "nud", "stale");
-    const listener = listen("gateway", "router_arp.py", "lan0");
+    const listener = Bun.spawn(world.on("gateway", "python3", `${HERE}router_arp.py`, "lan0"), {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
     try {
       const frames = linesOf(listener.stdout);
       expect(await within("the listener", frames.next())).toMatchObject({ value: "ready" });
@@ -134,7 +119,7 @@ describe.skipIf(SKIP_REASON !== undefined)("the egress router pod", () => {
       .not.toBe(0);
     // All that went out before is before this one's.
     expect((await curl("http://203.0.113.11/")).stdout).toBe(`${SOURCE}\n`);
-    const seen = new Set(await packetsUntil("203.0.113.11"));
+    const seen = new Set(await server.packetsUntil("203.0.113.11"));
     expect([...seen].filter((packet) => packet.startsWith(SOURCE)).sort())
       .toEqual([`${SOURCE} 203.0.113.10`, `${SOURCE} 203.0.113.11`]);
     expect([...seen].filter((packet) => packet.endsWith("203.0.113.66"))).toEqual([]);

@@ -4,6 +4,8 @@
 //   10.130.0.20       10.128.0.9           192.168.12.0/24         .1         203.0.113.10, .11, .66
 //
 // The client is in another subnet of the cluster than the pod. Knows nothing of the program under test.
+import { within } from "../support/deadline.ts";
+import { linesOf } from "../support/lines_of.ts";
 import { mustRun } from "../support/run_program.ts";
 
 export const POD_ADDRESS = "10.128.0.9";
@@ -99,5 +101,48 @@ export class RouterWorld implements AsyncDisposable {
     for (const machine of MACHINES) {
       await mustRun(["ip", "netns", "delete", this.namespace(machine)]).catch(() => {});
     }
+  }
+}
+
+/** The web server outside, which answers with the address that it was called from. */
+export class OutsideServer implements AsyncDisposable {
+  readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;
+  readonly #lines: AsyncGenerator<string>;
+
+  private constructor(child: Bun.Subprocess<"ignore", "pipe", "inherit">) {
+    this.#child = child;
+    this.#lines = linesOf(child.stdout);
+  }
+
+  static async start(world: RouterWorld): Promise<OutsideServer> {
+    const script = new URL("router_origin.py", import.meta.url).pathname;
+    const server = new OutsideServer(
+      Bun.spawn(world.on("server", "python3", script, "eth0"), { stdin: "ignore", stdout: "pipe", stderr: "inherit" }),
+    );
+    const line = await server.#next("the server");
+    if (line === "ready") return server;
+    await server[Symbol.asyncDispose]();
+    throw new Error(`The server does not start: '${line}'`);
+  }
+
+  /** What arrives there from now on until a packet for `address`, each as "FROM TO". */
+  async packetsUntil(address: string): Promise<string[]> {
+    const seen: string[] = [];
+    for (;;) {
+      const packet = await this.#next(`a packet for ${address}`);
+      seen.push(packet);
+      if (packet.endsWith(` ${address}`)) return seen;
+    }
+  }
+
+  async #next(what: string): Promise<string> {
+    const { value, done } = await within(what, this.#lines.next());
+    if (done === true) throw new Error(`The server has ended before ${what}`);
+    return value;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill();
+    await this.#child.exited;
   }
 }
