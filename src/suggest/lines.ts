@@ -1,7 +1,7 @@
 // Owns the cutting of a stream of octets into lines, of which it holds one at a time. Knows nothing of what is in them.
 
 /** A longer line is no line of a log: its first part is given, the rest is dropped. */
-const MAX_LINE_BYTES = 256 * 1024;
+const MAX_LINE_BYTES = 64 * 1024;
 
 const LF = 0x0a;
 
