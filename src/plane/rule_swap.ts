@@ -6,7 +6,7 @@ import type { ProxyServer } from "../proxy/server.ts";
 import { Timer } from "../proxy/timers.ts";
 import type { Clock } from "../runtime/runtime.ts";
 
-/** How long the loop is held at a time, and how long it then serves. 100,000 rules take some 200 ms of work. */
+/** How long the loop is held at a time, and how long it then serves. */
 const SLICE_MS = 4;
 const REST_MS = 1;
 
