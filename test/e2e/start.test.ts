@@ -1,6 +1,7 @@
 // Starts the program in the ways that README.md names, with its environment as a pod has it, and ends it by SIGTERM.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startChild } from "../support/child_process.ts";
+import { DEADLINE_MS } from "../support/deadline.ts";
 import { Proxy } from "../support/launcher.ts";
 import { LogLines } from "../support/log_lines.ts";
 import { OK_ANSWER, Origin } from "../support/origin.ts";
@@ -60,6 +61,38 @@ describe("started by", () => {
     });
   }
 });
+
+test.skipIf(NOT_COMPILED !== undefined)(
+  "the executable gives back the memory that only its start needs, and goes on",
+  async () => {
+    const lines = new LogLines();
+    const env = { EGRESS_HTTP_PROXY_DESTINATION: "127.0.0.0/8\n", EGRESS_HTTP_PROXY_LISTEN: "127.0.0.1:0" };
+    const proxy = new Proxy(startChild([`${ROOT}dist/egress-http-proxy`], env, lines), lines);
+    await using origin = await Origin.start({ answer: OK_ANSWER });
+    try {
+      await proxy.ready();
+      const deadlineMs = performance.now() + DEADLINE_MS;
+      for (let memory = await readMemory(proxy.pid); memory.now > memory.most / 2;) {
+        if (performance.now() > deadlineMs) throw new Error(`${memory.now} KiB of at most ${memory.most} are kept`);
+        await Bun.sleep(20); // The kernel tells of no such event.
+        memory = await readMemory(proxy.pid);
+      }
+      await using client = await connectRaw(proxy);
+      await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect((await client.readResponse()).raw).toMatch(/^HTTP\/1\.1 200 /);
+      expect(lines.stderr).toBe("");
+    } finally {
+      await proxy.stop();
+    }
+  },
+);
+
+/** What a process has in memory, and the most that it had, in KiB. */
+async function readMemory(pid: number | undefined): Promise<{ readonly now: number; readonly most: number }> {
+  const status = await Bun.file(`/proc/${pid}/status`).text();
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
+  return { now: field("VmRSS"), most: field("VmHWM") };
+}
 
 test("README.md says how to run it on Deno once there is an adapter", async () => {
   const hasAdapter = await Bun.file(`${ROOT}src/runtime/deno/runtime.ts`).exists();
