@@ -54,6 +54,16 @@ export interface DnsStub extends AsyncDisposable {
 const RCODES = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
 const TYPE_NAMES: Readonly<Record<number, string>> = { 1: "A", 28: "AAAA" };
 
+/**
+ * Sends a datagram, again where that fails: Bun (1.4.5) has the kernel report what came back from an earlier peer that is
+ * gone, and it comes as an error of the next send, whose datagram is then not sent.
+ */
+function sendDatagram(udp: UdpSocket, message: Uint8Array, peer: { port: number; address: string }, tries = 5): void {
+  udp.send(message, peer.port, peer.address, (error) => {
+    if (error !== null && error !== undefined && tries > 1) sendDatagram(udp, message, peer, tries - 1);
+  });
+}
+
 /** Starts a stub on 127.0.0.1 on a free port, the same for UDP and TCP. */
 export async function startDnsStub(): Promise<DnsStub> {
   const { udp, tcp, port } = await bindBoth();
@@ -82,7 +92,7 @@ export async function startDnsStub(): Promise<DnsStub> {
   }
 
   udp.on("message", (bytes, peer) => {
-    answer(bytes, "udp", (message) => udp.send(message, peer.port, peer.address, () => {}));
+    answer(bytes, "udp", (message) => sendDatagram(udp, message, peer));
   });
   tcp.on("connection", (socket) => {
     connections.add(socket);
