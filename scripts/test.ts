@@ -39,7 +39,13 @@ const STEPS: readonly Step[] = [
   {
     name: "unit",
     title: "Unit, architecture, contract and behaviour tests (bun test)",
-    command: [...BUN_TEST, ...SHORT, "--path-ignore-patterns=test/e2e/**", "./test"],
+    command: [
+      ...BUN_TEST,
+      ...SHORT,
+      "--path-ignore-patterns=test/e2e/**",
+      "--path-ignore-patterns=test/reliability/**",
+      "./test",
+    ],
   },
   {
     name: "behaviour-portable",
@@ -54,6 +60,11 @@ const STEPS: readonly Step[] = [
     title: "Behaviour of the executable, with two workers (bun test)",
     command: [...BUN_TEST, ...SHORT, "./test/behaviour"],
     env: { EGRESS_TEST_TARGET: "executable", EGRESS_TEST_WORKERS: "2" },
+  },
+  {
+    name: "reliability",
+    title: "Under load, churn and faults for some seconds (bun test)",
+    command: [...BUN_TEST, ...SHORT, "./test/reliability"],
   },
   {
     name: "e2e",
