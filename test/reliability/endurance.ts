@@ -45,7 +45,7 @@ export interface EnduranceReport {
 }
 
 /** The timeouts are short, so that the operations that run into them are not all that is under way. */
-const TIMEOUTS = ["--connect-timeout=2s", "--header-timeout=1s", "--response-timeout=1s", "--idle-timeout=30s"];
+const TIMEOUTS = ["--connect-timeout=4s", "--header-timeout=3s", "--response-timeout=2s", "--idle-timeout=30s"];
 
 /** Runs it from start to SIGTERM. */
 export async function endure(settings: EnduranceSettings): Promise<EnduranceReport> {
