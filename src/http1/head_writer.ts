@@ -3,6 +3,15 @@ import type { Fields } from "./fields.ts";
 import { OctetBuffer } from "./octet_buffer.ts";
 import { COLON, OCTET_CLASS, SP, TOKEN } from "./octets.ts";
 
+/** Makes the line of a field that many heads will have, CRLF included. Throws Error as `HeadWriter.field` does. */
+export function formatFieldLine(name: string, value: string): Uint8Array {
+  const writer = new HeadWriter();
+  writer.begin("");
+  writer.field(name, value);
+  // Behind the empty start line, before the empty line at the end.
+  return writer.end().slice(2, -2);
+}
+
 /**
  * Writes heads into one reused buffer: `begin`, then `field` and `copy`, then `end`.
  *
@@ -37,6 +46,22 @@ export class HeadWriter {
     this.#buffer.octet(SP);
     this.#buffer.text(value);
     this.#buffer.crlf();
+  }
+
+  /** Adds a field under the name by which another was received. A reader has checked the name. */
+  rename(fields: Fields, index: number, value: string): void {
+    this.#copyRange();
+    this.#buffer.append(fields.octets, fields.nameStart(index), fields.nameEnd(index));
+    this.#buffer.octet(COLON);
+    this.#buffer.octet(SP);
+    this.#buffer.text(value);
+    this.#buffer.crlf();
+  }
+
+  /** Adds a line that `formatFieldLine` made. */
+  line(octets: Uint8Array): void {
+    this.#copyRange();
+    this.#buffer.append(octets, 0, octets.length);
   }
 
   /** Adds one field as it was received, octet for octet, but for blanks behind the value. A reader has checked it. `fields` must be valid until `end()`. */

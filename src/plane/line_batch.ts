@@ -3,8 +3,8 @@ import type { LineSink } from "../observe/access_log.ts";
 import { Timer, type TimerHeap } from "../proxy/timers.ts";
 import type { Clock } from "../runtime/runtime.ts";
 
-/** A batch is handed over once it has so many characters, and at the latest after this time. */
-const BATCH_CHARACTERS = 32 * 1024;
+/** A batch is handed over once it has so many characters, and at the latest after this time. A quarter of it cost the log half as much again. */
+const BATCH_CHARACTERS = 128 * 1024;
 const BATCH_MS = 100;
 
 /** Collects lines; one message a line would cost more than the line. */

@@ -51,7 +51,8 @@ export interface ProxyContext {
   readonly policy: PolicyStore;
   readonly settings: ProxySettings;
   readonly instance: string;
-  readonly via: string;
+  /** The line of this proxy's Via. */
+  readonly viaLine: Uint8Array;
   readonly counters: TrafficCounters;
   readonly timers: TimerHeap;
   readonly outbox: Outbox;

@@ -310,7 +310,7 @@ export class Forward implements Endpoint, ResponseSink {
   #sendHead(head: ResponseHead, framing: Framing["kind"], keepAlive: boolean, upgrade: boolean): void {
     const clientMinorVersion = this.#request?.head.minorVersion ?? 1;
     const epochMs = this.#context.clock.epochMs();
-    const change = { via: this.#context.via, framing, keepAlive, clientMinorVersion, upgrade, epochMs };
+    const change = { viaLine: this.#context.viaLine, framing, keepAlive, clientMinorVersion, upgrade, epochMs };
     this.#toClient(writeResponseHead(this.#context.headWriter, head, change));
   }
 

@@ -8,13 +8,16 @@ import type { RequestHead } from "../http1/request_reader.ts";
 import type { ResponseHead } from "../http1/response_reader.ts";
 import { stripOwnProxyStatus } from "./refusal.ts";
 
+const ZERO = 0x30;
+
 /** What a request's head becomes besides its end-to-end fields. */
 export interface RequestHeadChange {
   /** The request-target in origin-form, or "*" (RFC 9112 §3.2). */
   readonly originForm: string;
   /** The value of Host: the target's authority, whatever the client's Host said (RFC 9112 §3.2.2). */
   readonly authority: string;
-  readonly via: string;
+  /** The line of Via. */
+  readonly viaLine: Uint8Array;
   readonly keepAlive: boolean;
   /** Pass `Upgrade` on. */
   readonly upgrade: boolean;
@@ -31,14 +34,14 @@ export function writeRequestHead(writer: HeadWriter, head: RequestHead, change: 
   for (let index = 0; index < fields.count; index++) {
     switch (fields.id(index)) {
       case FIELD.HOST:
-        writer.field(fields.name(index), change.authority);
+        writer.rename(fields, index, change.authority);
         break;
       case FIELD.CONTENT_LENGTH:
-        if (head.framing.kind === "length") writer.field(fields.name(index), String(head.framing.lengthBytes));
+        if (head.framing.kind === "length") writeLength(writer, fields, index, head.framing.lengthBytes);
         break;
       case FIELD.MAX_FORWARDS:
         if (change.maxForwards === undefined) writer.copy(fields, index);
-        else writer.field(fields.name(index), String(change.maxForwards));
+        else writer.rename(fields, index, String(change.maxForwards));
         break;
       case FIELD.UPGRADE:
         if (change.upgrade) writer.copy(fields, index);
@@ -56,13 +59,14 @@ export function writeRequestHead(writer: HeadWriter, head: RequestHead, change: 
   if (change.upgrade) connection.push("Upgrade");
   if (!change.keepAlive) connection.push("close");
   if (connection.length > 0) writer.field("Connection", connection.join(", "));
-  writer.field("Via", change.via);
+  writer.line(change.viaLine);
   return writer.end();
 }
 
 /** What a response's head becomes besides its end-to-end fields. */
 export interface ResponseHeadChange {
-  readonly via: string;
+  /** The line of Via. */
+  readonly viaLine: Uint8Array;
   /** How the body is framed towards the client; "none" leaves Content-Length as it came (HEAD, 304). */
   readonly framing: Framing["kind"];
   readonly keepAlive: boolean;
@@ -98,7 +102,7 @@ export function writeResponseHead(writer: HeadWriter, head: ResponseHead, change
   if (change.upgrade) writer.field("Connection", "Upgrade");
   else if (head.status >= 200 && !change.keepAlive) writer.field("Connection", "close");
   else if (head.status >= 200 && change.clientMinorVersion === 0) writer.field("Connection", "keep-alive");
-  writer.field("Via", change.via);
+  writer.line(change.viaLine);
   return writer.end();
 }
 
@@ -108,13 +112,20 @@ function writeContentLength(writer: HeadWriter, head: ResponseHead, change: Resp
   // Equal ones are merged (RFC 9112 §6.3).
   if (head.fields.indexOf(FIELD.CONTENT_LENGTH) !== index) return;
   if (head.framing.kind === "length") {
-    writer.field(head.fields.name(index), String(head.framing.lengthBytes));
+    writeLength(writer, head.fields, index, head.framing.lengthBytes);
   } else if (change.framing === "none") {
     writer.copy(head.fields, index);
   }
 }
 
+/** As it was received, unless with zeros in front: the framing has read nothing but digits there. */
+function writeLength(writer: HeadWriter, fields: Fields, index: number, lengthBytes: number): void {
+  const start = fields.valueStart(index);
+  if (fields.octets[start] !== ZERO || fields.valueEnd(index) === start + 1) writer.copy(fields, index);
+  else writer.rename(fields, index, String(lengthBytes));
+}
+
 function writeProxyStatus(writer: HeadWriter, fields: Fields, index: number): void {
   const value = stripOwnProxyStatus(fields.value(index));
-  if (value !== undefined) writer.field(fields.name(index), value);
+  if (value !== undefined) writer.rename(fields, index, value);
 }

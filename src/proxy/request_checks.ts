@@ -46,9 +46,13 @@ export function decrementMaxForwards(head: RequestHead): number | undefined {
   return hops === undefined ? undefined : hops - 1;
 }
 
-/** Answers TRACE or OPTIONS in the origin's place when no hops are left; undefined where the request goes on. */
-export function answerAsFinalRecipient(head: RequestHead, options: AnswerOptions): Uint8Array | undefined {
-  if (readMaxForwards(head) !== 0) return undefined;
+/** Whether a request is a TRACE or OPTIONS with no hops left, which goes no further. */
+export function isForFinalRecipient(head: RequestHead): boolean {
+  return readMaxForwards(head) === 0;
+}
+
+/** Answers such a request in the origin's place. */
+export function answerAsFinalRecipient(head: RequestHead, options: AnswerOptions): Uint8Array {
   if (head.method === "OPTIONS") {
     return formatAnswer(
       200,

@@ -19,6 +19,7 @@ import {
   checkRequest,
   decrementMaxForwards,
   exchangeTimeout,
+  isForFinalRecipient,
   readTarget,
   wantsUpgrade,
 } from "./request_checks.ts";
@@ -223,7 +224,7 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner {
       change: {
         originForm,
         authority: target.authority,
-        via: this.#context.via,
+        viaLine: this.#context.viaLine,
         keepAlive: head.keepAlive && !this.#context.draining,
         upgrade: wantsUpgrade(head),
         maxForwards: decrementMaxForwards(head),
@@ -314,10 +315,9 @@ export class RequestPipeline extends Timer implements ReachOwner, ForwardOwner {
 
   /** Answers a TRACE or OPTIONS whose hops are used up; true where it did (RFC 9110 §7.6.2). */
   #answerHere(head: RequestHead): boolean {
+    if (!isForFinalRecipient(head)) return false;
     const close = this.#mustClose() || !this.input.complete;
-    const answer = answerAsFinalRecipient(head, this.#answerOptions(close));
-    if (answer === undefined) return false;
-    this.#answer(200, close, answer);
+    this.#answer(200, close, answerAsFinalRecipient(head, this.#answerOptions(close)));
     return true;
   }
 

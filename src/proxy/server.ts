@@ -4,7 +4,7 @@ import { specialRangeOf } from "../address/special_range.ts";
 import type { Answer, NameResolver } from "../dns/answer.ts";
 import { ProxyError } from "../errors.ts";
 import { ChunkedWriter } from "../http1/chunked_writer.ts";
-import { HeadWriter } from "../http1/head_writer.ts";
+import { formatFieldLine, HeadWriter } from "../http1/head_writer.ts";
 import type { Exchange } from "../observe/exchange.ts";
 import { TrafficCounters } from "../observe/traffic_counters.ts";
 import type { PolicyStore } from "../policy/store.ts";
@@ -20,6 +20,7 @@ import type {
 import type { ConnectionHolder, Endpoint, LookupWaiter, ProxyContext } from "./context.ts";
 import { ConnectionBudget, makeBudgetMemory, type NoPlace } from "./connection_budget.ts";
 import { formatVia, makeInstance } from "./instance.ts";
+import { EventClock } from "./event_clock.ts";
 import { Outbox } from "./outbox.ts";
 import { formatRefusal } from "./refusal.ts";
 import { Revocation, type RevokedCounts } from "./revocation.ts";
@@ -64,11 +65,11 @@ export interface CutCounts {
 /** The proxy: listens, holds the sessions, drains. */
 export class ProxyServer implements EngineHandler, ProxyContext {
   readonly engine: Engine;
-  readonly clock: Clock;
+  readonly clock: EventClock;
   readonly policy: PolicyStore;
   readonly settings: ProxySettings;
   readonly instance: string;
-  readonly via: string;
+  readonly viaLine: Uint8Array;
   readonly counters: TrafficCounters;
   readonly timers: TimerHeap = new TimerHeap();
   readonly outbox: Outbox;
@@ -94,11 +95,11 @@ export class ProxyServer implements EngineHandler, ProxyContext {
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
-    this.clock = parts.clock;
+    this.clock = new EventClock(parts.clock);
     this.policy = parts.policy;
     this.settings = parts.settings;
     this.instance = parts.instance ?? makeInstance();
-    this.via = formatVia(this.instance);
+    this.viaLine = formatFieldLine("Via", formatVia(this.instance));
     this.counters = parts.counters ?? new TrafficCounters();
     if (parts.adminListener !== undefined) this.#listeners.push(parts.adminListener);
     this.#budget = parts.budget ?? new ConnectionBudget(makeBudgetMemory(parts.settings), parts.settings);
@@ -342,6 +343,7 @@ export class ProxyServer implements EngineHandler, ProxyContext {
   /** Ends every engine event: what was gathered goes out, and the next deadline is asked for. */
   #afterEvent(): void {
     this.outbox.flush();
+    this.clock.next();
     const nextMs = this.timers.nextMs;
     if (nextMs >= this.#wakeMs) return;
     this.#wakeMs = nextMs;

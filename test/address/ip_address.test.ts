@@ -170,6 +170,23 @@ describe("IpAddress.fromBytes()", () => {
   }
 });
 
+describe("IpAddress.hasBytes()", () => {
+  const bytes = Uint8Array.of(9, 192, 0, 2, 1, 9);
+  for (
+    const { name, address, start, end, expected } of [
+      { name: "its own octets within others", address: "192.0.2.1", start: 1, end: 5, expected: true },
+      { name: "another's", address: "192.0.2.2", start: 1, end: 5, expected: false },
+      { name: "a range beside them", address: "192.0.2.1", start: 0, end: 4, expected: false },
+      { name: "a range that is too short", address: "192.0.2.1", start: 1, end: 4, expected: false },
+      { name: "a range that is too long", address: "192.0.2.1", start: 1, end: 6, expected: false },
+    ]
+  ) {
+    test(`${name}: ${expected}`, () => {
+      expect(IpAddress.parse(address)?.hasBytes(bytes, start, end)).toBe(expected);
+    });
+  }
+});
+
 describe("IpAddress.equals()", () => {
   const one = IpAddress.fromBytes(Uint8Array.of(1, 2, 3, 4));
   test("is true for another spelling of the same address", () => {

@@ -299,6 +299,26 @@ describe("parseAbsoluteForm()", () => {
   });
 });
 
+describe("parseAbsoluteForm(), time and again", () => {
+  test("gives the same for the same text, whatever came between", () => {
+    const texts = Array.from({ length: 600 }, (_, index) => `http://h${index}.test:${index + 1}/p?q`);
+    const first = texts.map((text) => parseAbsoluteForm(text));
+    const second = texts.map((text) => parseAbsoluteForm(text));
+    expect(second).toEqual(first);
+    expect(second.map(({ target }) => target.authority)).toEqual(
+      texts.map((_, index) => `h${index}.test:${index + 1}`),
+    );
+  });
+
+  test("refuses the same text each time", () => {
+    for (let time = 0; time < 3; time++) {
+      expect(() => parseAbsoluteForm("http://a_b%2f/")).toThrow("Cannot read");
+      expect(parseAbsoluteForm("http://again.test/").target.port).toBe(80);
+      expect(() => parseAbsoluteForm("http://u@again.test/")).toThrow("user information");
+    }
+  });
+});
+
 describe("parseTargetArgument()", () => {
   const explain = (text: string) => outcome(() => show(parseTargetArgument(text)));
   const table = [

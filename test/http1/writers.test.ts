@@ -1,9 +1,9 @@
 // What is written: exact octets, and nothing that could split a message.
 import { describe, expect, test } from "bun:test";
-import { ChunkedWriter } from "../../src/http1/chunked_writer.ts";
+import { CHUNK_END, ChunkedWriter } from "../../src/http1/chunked_writer.ts";
 import { Fields } from "../../src/http1/fields.ts";
 import { HeadReader } from "../../src/http1/head_reader.ts";
-import { HeadWriter } from "../../src/http1/head_writer.ts";
+import { formatFieldLine, HeadWriter } from "../../src/http1/head_writer.ts";
 import { MAX_HEAD_BYTES } from "../../src/limits.ts";
 import { octets, text } from "./message_log.ts";
 
@@ -57,6 +57,38 @@ describe("HeadWriter", () => {
     writer.copy(other, 1);
     writer.copy(fields, 2);
     expect(text(writer.end())).toBe("S\r\nA: 1\r\nHost: h\r\nB: 2\r\nZ: 9\r\nC: 3\r\n\r\n");
+  });
+
+  test("writes other values under received names, and lines made before, in the order asked for", () => {
+    const writer = new HeadWriter();
+    const fields = sectionOf(["hOST: old", "A: 1", "B: 2"]);
+    writer.begin("GET / HTTP/1.1");
+    writer.rename(fields, 0, "new");
+    writer.copy(fields, 1);
+    writer.rename(fields, 2, "");
+    writer.line(formatFieldLine("Via", "1.1 x"));
+    expect(text(writer.end())).toBe("GET / HTTP/1.1\r\nhOST: new\r\nA: 1\r\nB: \r\nVia: 1.1 x\r\n\r\n");
+  });
+
+  test("P17 refuses a control character in a value under a received name, and in a line", () => {
+    const writer = new HeadWriter();
+    writer.begin("GET / HTTP/1.1");
+    expect(() => writer.rename(sectionOf(["A: 1"]), 0, "a\r\nB: c")).toThrow("Cannot write a head");
+    expect(() => formatFieldLine("Via", "a\r\nB: c")).toThrow("Cannot write a head");
+    expect(() => formatFieldLine("V ia", "a")).toThrow("Cannot write a field");
+  });
+
+  test("a view that was given is of its own octets, also after one of the same length", () => {
+    const writer = new HeadWriter();
+    writer.begin("GET /1 HTTP/1.1");
+    expect(text(writer.end())).toBe("GET /1 HTTP/1.1\r\n\r\n");
+    writer.begin("GET /2 HTTP/1.1");
+    expect(text(writer.end())).toBe("GET /2 HTTP/1.1\r\n\r\n");
+    writer.begin("GET /3 HTTP/1.1");
+    writer.field("A", "x".repeat(40_000));
+    expect(writer.end().length).toBe(40_000 + 24);
+    writer.begin("GET /4 HTTP/1.1");
+    expect(text(writer.end())).toBe("GET /4 HTTP/1.1\r\n\r\n");
   });
 
   test("forgets a head that was not ended", () => {
@@ -126,6 +158,13 @@ describe("ChunkedWriter", () => {
 
   test("refuses an empty piece, which would end the body", () => {
     expect(() => new ChunkedWriter().chunk(new Uint8Array(0))).toThrow("Cannot write a chunk: it is empty");
+  });
+
+  test("begins a chunk whose rest someone else sends", () => {
+    const writer = new ChunkedWriter();
+    expect(text(writer.chunk(octets("abc"), 253))).toBe("100\r\nabc");
+    expect(text(writer.chunk(octets(""), 255))).toBe("ff\r\n");
+    expect(text(CHUNK_END)).toBe("\r\n");
   });
 
   test("ends a body, with and without trailers", () => {
