@@ -38,6 +38,7 @@ export function createAdminHandler(parts: AdminParts): HttpHandler {
       case "/metrics": {
         const state = parts.state();
         if (state === undefined) return starting();
+        await parts.isAlive(); // It brings the counts up to date, too.
         const { contentType, body } = await formatMetrics(
           {
             state,

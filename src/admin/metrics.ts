@@ -91,10 +91,14 @@ export const METRICS: readonly MetricRow[] = [
   counter("tunnels_total", "Tunnels that were established", "tunnelsOpened"),
   counter(
     "client_received_bytes_total",
-    "Bytes from clients, counted when a request or tunnel ends",
+    "Bytes from clients: of tunnels up to the scrape, of requests that have ended",
     "bytesFromClient",
   ),
-  counter("client_sent_bytes_total", "Bytes to clients, counted when a request or tunnel ends", "bytesToClient"),
+  counter(
+    "client_sent_bytes_total",
+    "Bytes to clients: of tunnels up to the scrape, of requests that have ended",
+    "bytesToClient",
+  ),
   histogram("tunnel_duration_seconds", "How long a tunnel lasted", "tunnel"),
   {
     name: `${PREFIX}dials_total`,

@@ -48,7 +48,7 @@ export interface AdminParts {
   /** The running proxy; undefined while it starts. */
   readonly state: () => ProxyState | undefined;
   readonly usage: () => ProcessUsage;
-  /** Resolves to whether every thread of the data plane answers. */
+  /** Resolves to whether every thread of the data plane answers; those that do have their counts up to date then. */
   readonly isAlive: () => Promise<boolean>;
   /** Resolves a name within the time that a request would have for it. */
   readonly lookUp: (name: string) => Promise<Answer>;

@@ -145,15 +145,15 @@ export class TrafficCounters {
     this.#values[DIALS_AT + DIAL_INDEX[result]]!++;
   }
 
-  /** Counts an exchange that has ended. */
-  countExchange(exchange: Exchange): void {
+  /** Counts an exchange that has ended; so many of its octets were counted before. */
+  countExchange(exchange: Exchange, countedFromClient = 0, countedToClient = 0): void {
     const values = this.#values;
     const method = exchange.method === "" ? NO_METHOD : METHOD_INDEX.get(exchange.method) ?? OTHER_METHOD;
     const decision = exchange.wouldDeny ? WOULD_DENY : DECISION_INDEX[exchange.decision];
     const status = STATUS_INDEX[exchange.status] ?? STATUS_KINDS.length - 1;
     values[REQUESTS_AT + (method * DECISION_KINDS.length + decision) * STATUS_KINDS.length + status]!++;
-    values[SCALAR_INDEX.bytesFromClient]! += exchange.bytesFromClient;
-    values[SCALAR_INDEX.bytesToClient]! += exchange.bytesToClient;
+    values[SCALAR_INDEX.bytesFromClient]! += exchange.bytesFromClient - countedFromClient;
+    values[SCALAR_INDEX.bytesToClient]! += exchange.bytesToClient - countedToClient;
     if (exchange.error !== undefined) values[ERRORS_AT + ERROR_INDEX[exchange.error]]!++;
     if (exchange.dnsMs !== undefined) this.#observe("lookup", exchange.dnsMs / 1000);
     if (exchange.connectMs !== undefined) this.#observe("dial", exchange.connectMs / 1000);

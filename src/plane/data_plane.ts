@@ -31,7 +31,10 @@ export interface DataPlane {
   onAnswer(token: number, answer: Answer): void;
   /** What it has counted so far, all threads together. */
   readTraffic(): TrafficCounters;
-  /** Asks every thread whether it is alive, but for those that are being replaced. Takes no longer than the limit. */
+  /**
+   * Asks every thread whether it is alive, but for those that are being replaced, and has it bring its counts up to date.
+   * Takes no longer than the limit.
+   */
   ping(limitMs: number): Promise<PingReport>;
   /** Says to each client with its next answer that the connection ends, so that it asks elsewhere; goes on accepting. */
   announceEnd(): void;

@@ -76,6 +76,7 @@ export class ThreadProgram {
       case "answer":
         return this.#names.onAnswer(message.name, message.token, fromPlainAnswer(message.answer), message.keepMs);
       case "ping":
+        this.#server.countSoFar();
         return this.#post({ kind: "pong", token: message.token });
       case "announce-end":
         this.#server.draining = true;

@@ -30,6 +30,8 @@ export interface Endpoint {
 /** Who holds a client connection: a session, or the tunnel that it became. */
 export interface ConnectionHolder {
   readonly clientAddress: IpAddress;
+  /** Counts what it has done so far, where that would else be counted at its end alone. */
+  countSoFar(): void;
   /** Closes the connection if nothing is under way on it. */
   closeIfIdle(): void;
   /** Ends it at once, whatever it does. Returns what was cut off. */
@@ -75,8 +77,8 @@ export interface ProxyContext {
   forgetLookup(waiter: LookupWaiter): void;
   /** Whether address and port are a listener of this proxy, on any of this machine's addresses. */
   isOwnListener(address: IpAddress, port: number): boolean;
-  /** Takes an ended exchange for the access log and the metrics. */
-  record(exchange: Exchange): void;
+  /** Takes an ended exchange for the access log and the metrics, with how many of its octets are in the counts already. */
+  record(exchange: Exchange, countedFromClient?: number, countedToClient?: number): void;
   /** A session or its tunnel has ended; it is forgotten. */
   forget(clientId: ConnectionId): void;
 }

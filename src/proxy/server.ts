@@ -130,6 +130,11 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     return listener;
   }
 
+  /** Brings the counts up to date with what is under way. */
+  countSoFar(): void {
+    for (const holder of this.#holders.values()) holder.countSoFar();
+  }
+
   /** Stops accepting and ends what is idle; what is under way goes on. */
   stopAccepting(): void {
     this.draining = true;
@@ -295,8 +300,8 @@ export class ProxyServer implements EngineHandler, ProxyContext {
     return this.#parts.localAddresses().some((own) => own.equals(address));
   }
 
-  record(exchange: Exchange): void {
-    this.counters.countExchange(exchange);
+  record(exchange: Exchange, countedFromClient = 0, countedToClient = 0): void {
+    this.counters.countExchange(exchange, countedFromClient, countedToClient);
     this.#parts.record(exchange);
   }
 

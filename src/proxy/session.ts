@@ -66,6 +66,8 @@ export class Session extends Timer implements Endpoint, ConnectionHolder, InputO
   }
 
   /** Closes the connection if nothing of a request is in hand. */
+  countSoFar(): void {}
+
   closeIfIdle(): void {
     if (this.#phase === "reading" && this.input.idle) this.#end("close");
   }

@@ -34,6 +34,9 @@ export class Tunnel extends Timer implements Endpoint, ConnectionHolder {
   /** The engine moves the octets, and counts them. */
   #isJoined = false;
   #over = false;
+  /** What of its octets is in the counts already. */
+  #countedFromClient = 0;
+  #countedToClient = 0;
 
   /** Takes over both connections, with the record of the request that asked for it. */
   constructor(context: ProxyContext, client: ConnectionId, upstream: ConnectionId, target: Target, exchange: Exchange) {
@@ -121,6 +124,17 @@ export class Tunnel extends Timer implements Endpoint, ConnectionHolder {
     else this.#finish("idle for too long", "close");
   }
 
+  /** Counts what it has relayed since it was last counted: a tunnel may last for days. */
+  countSoFar(): void {
+    const { counters } = this.#context;
+    const fromClient = this.#relayedBytes(this.client);
+    const toClient = this.#relayedBytes(this.upstream);
+    counters.add("bytesFromClient", fromClient - this.#countedFromClient);
+    counters.add("bytesToClient", toClient - this.#countedToClient);
+    this.#countedFromClient = fromClient;
+    this.#countedToClient = toClient;
+  }
+
   /** A tunnel is never idle between requests. */
   closeIfIdle(): void {}
 
@@ -139,6 +153,13 @@ export class Tunnel extends Timer implements Endpoint, ConnectionHolder {
     this.#exchange.error = error.code;
     this.cut(error.message);
     return "tunnels";
+  }
+
+  /** Octets that came from a side, by the core and by the engine. */
+  #relayedBytes(id: ConnectionId): number {
+    const exchange = this.#exchange;
+    const own = id === this.client ? exchange.bytesFromClient : exchange.bytesToClient;
+    return own + (this.#isJoined ? this.#context.engine.joinedBytes?.(id) ?? 0 : 0);
   }
 
   #joinActiveMs(): number {
@@ -185,12 +206,9 @@ export class Tunnel extends Timer implements Endpoint, ConnectionHolder {
     this.#over = true;
     const context = this.#context;
     context.timers.remove(this);
-    const { engine } = context;
     const exchange = this.#exchange;
-    if (this.#isJoined && engine.joinedBytes !== undefined) {
-      exchange.bytesFromClient += engine.joinedBytes(this.client);
-      exchange.bytesToClient += engine.joinedBytes(this.upstream);
-    }
+    exchange.bytesFromClient = this.#relayedBytes(this.client);
+    exchange.bytesToClient = this.#relayedBytes(this.upstream);
     for (const id of [this.client, this.upstream]) {
       if (this.#isGone(id)) continue;
       if (how === "reset") context.reset(id);
@@ -198,7 +216,7 @@ export class Tunnel extends Timer implements Endpoint, ConnectionHolder {
     }
     if (why !== "ended") exchange.details = why;
     exchange.endMs = context.clock.nowMs();
-    context.record(exchange);
+    context.record(exchange, this.#countedFromClient, this.#countedToClient);
     context.forget(this.client);
   }
 }

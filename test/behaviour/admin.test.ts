@@ -156,7 +156,11 @@ behaviour("Admin endpoint", () => {
       await using tunnel = await connectRaw(proxy);
       await tunnel.send(`CONNECT ${origin.authority} HTTP/1.1\r\nHost: h\r\n\r\n`);
       await tunnel.readHead();
+      await tunnel.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+      await tunnel.readResponse();
       const during = await scrape(admin);
+      const ofTunnel = (samples: Samples) => sample(samples, "egress_http_proxy_client_sent_bytes_total");
+      expect(ofTunnel(await scrape(admin))).toBe(ofTunnel(during));
       expect(sample(during, "egress_http_proxy_tunnels_open")).toBe(1);
       expect(sample(during, "egress_http_proxy_connections_open")).toBe(2);
       tunnel.finish();
@@ -197,6 +201,16 @@ behaviour("Admin endpoint", () => {
         nxdomain: 1,
       });
       expect(sample(after, "egress_http_proxy_tunnels_open")).toBe(0);
+      // The tunnel's octets were counted while it was open, and not again at its end.
+      expect(ofTunnel(after)).toBe(ofTunnel(during));
+      const requestBytes = ["GET", "CONNECT"].map((method) =>
+        proxy.logs.filter((entry) => entry.method === method).reduce(
+          (sum, line) => sum + Number(line.bytes_to_client),
+          0,
+        )
+      );
+      expect(requestBytes[1]).toBeGreaterThan(OK_ANSWER.length - 1);
+      expect(ofTunnel(after)).toBe(requestBytes[0]! + requestBytes[1]!);
       expect(grown("egress_http_proxy_client_sent_bytes_total")).toBeGreaterThan(2 * OK_ANSWER.length);
       expect(after.text).not.toContain("open.test");
     } finally {
