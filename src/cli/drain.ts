@@ -43,7 +43,9 @@ export async function drainProxy(
       ? await raceWithTimer(settings.drainTimeoutMs, "drain timeout", contestants)
       : await Promise.race(contestants);
   }
-  return { ended, cut: proxy.openConnections > 0 ? await proxy.cut() : NOTHING };
+  // Where nothing is open either, unless that was waited for: with it a thread hands over the last lines of its log.
+  const isEmpty = ended === "drained" && proxy.openConnections === 0;
+  return { ended, cut: isEmpty ? NOTHING : await proxy.cut() };
 }
 
 async function raceWithTimer<T, U>(timeMs: number, atTimeout: U, contestants: readonly Promise<T>[]): Promise<T | U> {

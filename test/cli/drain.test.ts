@@ -52,6 +52,16 @@ describe("drainProxy()", () => {
     expect(proxy.events).toEqual(["stopAccepting", "whenEmpty"]);
   });
 
+  test("asks for the last lines of the log at a second signal, though nothing is open any more", async () => {
+    const proxy = new FakeProxy(1);
+    const hurry = Promise.withResolvers<void>();
+    const report = drainProxy(proxy, { drainDelayMs: 0, drainTimeoutMs: AN_HOUR }, hurry.promise);
+    proxy.openConnections = 0; // and its thread has not said so yet
+    hurry.resolve();
+    expect((await report).ended).toBe("second signal");
+    expect(proxy.events).toEqual(["stopAccepting", "whenEmpty", "cut"]);
+  });
+
   test("accepts for the delay, with the end announced, before it stops", async () => {
     const proxy = new FakeProxy(0);
     const report = drainProxy(proxy, { drainDelayMs: 20, drainTimeoutMs: AN_HOUR }, NEVER);
