@@ -38,8 +38,8 @@ export interface EnduranceReport {
   /** Everything that was not as it must be, in words. */
   readonly faults: readonly string[];
   readonly atStart: Holdings;
-  /** After the first tenth of the load. */
-  readonly warm: Holdings;
+  /** Half way. */
+  readonly half: Holdings;
   /** When the load is over and every connection closed. */
   readonly atEnd: Holdings;
 }
@@ -67,15 +67,19 @@ export async function endure(settings: EnduranceSettings): Promise<EnduranceRepo
     const atStart = holdingsOf(proxy);
     const tell = (done: number) => settings.onProgress?.(`${done} operations, ${describe(holdingsOf(proxy))}`);
     const load = { lanes: settings.lanes, rulesFile, onProgress: tell };
-    const first = await runLoad(world, { ...load, firstId: 1, seconds: settings.seconds / 10 });
-    const warm = holdingsOf(proxy);
-    const rest = await runLoad(world, { ...load, firstId: SECOND_PART_ID, seconds: settings.seconds * 0.9 });
+    const first = await runLoad(world, { ...load, firstId: 1, seconds: settings.seconds / 2 });
+    const half = holdingsOf(proxy);
+    const rest = await runLoad(world, { ...load, firstId: SECOND_PART_ID, seconds: settings.seconds / 2 });
     const faults = [...first.failures, ...rest.failures];
     const atEnd = await settle(proxy, atStart);
     if (atEnd.descriptors > atStart.descriptors + SPARE_DESCRIPTORS) {
       faults.push(`${atEnd.descriptors} descriptors are left, at the start there were ${atStart.descriptors}`);
     }
     if (atEnd.pipes > atStart.pipes + SPARE_PIPES) faults.push(`${atEnd.pipes} pipes are left`);
+    const mostBytes = half.residentBytes * MOST_GROWTH + SPARE_BYTES;
+    if (settings.seconds >= SETTLED_SECONDS && atEnd.residentBytes > mostBytes) {
+      faults.push(`Memory grew: ${describe(atEnd)}, half way ${describe(half)}`);
+    }
     proxy.signal("SIGTERM");
     const code = await proxy.exited;
     if (code !== 0) faults.push(`The exit code is ${code}`);
@@ -94,7 +98,7 @@ export async function endure(settings: EnduranceSettings): Promise<EnduranceRepo
       logLines: proxy.logs.length,
       faults,
       atStart,
-      warm,
+      half,
       atEnd,
     };
   } finally {
@@ -108,8 +112,12 @@ const SECOND_PART_ID = 10_000_000;
 
 /** Of the watch of the rules, and of what a runtime opens when it first has work. */
 const SPARE_DESCRIPTORS = 8;
-/** The pool keeps empty ones for the next tunnels: two descriptors each. */
-const SPARE_PIPES = 64;
+/** The pool keeps a few empty ones for the next tunnels: two descriptors each. */
+const SPARE_PIPES = 32;
+/** A heap takes a minute of this load to come to its size; from then on it is flat but for what is garbage at the moment. */
+const SETTLED_SECONDS = 180;
+const MOST_GROWTH = 1.2;
+const SPARE_BYTES = 32 * 2 ** 20;
 
 const SETTLE_MS = 15_000;
 

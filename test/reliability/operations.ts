@@ -19,6 +19,9 @@ export interface World {
   readonly expectations: Expectation[];
 }
 
+/** How many streams one operation has at most: its streams are those from `firstStream` on. */
+const STREAMS_EACH = 8;
+
 /** One kind of operation; `weight` is how often it is chosen, among the others. */
 export interface Operation {
   readonly name: string;
@@ -42,6 +45,9 @@ export const OPERATIONS: readonly Operation[] = [
   { name: "an origin that stands still", weight: 4, run: frozen },
   { name: "nobody listening", weight: 4, run: refused },
   { name: "heads that stop short", weight: 3, run: stopShort },
+  { name: "heads that drip", weight: 3, run: drip },
+  { name: "uploads broken off", weight: 4, run: breakUpload },
+  { name: "tunnels that nobody reads from", weight: 3, run: neverRead },
 ];
 
 const ALLOWED: Ending = { decision: "allow", status: 200 };
@@ -52,7 +58,7 @@ async function download(world: World, id: number, modes: readonly string[]): Pro
   const count = 1 + pick(world, 4);
   const requests = Array.from({ length: count }, (_, at) => ({
     mode: modes[pick(world, modes.length)]!,
-    stream: id * 8 + at,
+    stream: streamOf(id, at),
     size: sizeOf(world, 40_000),
   }));
   expectLog(world, host, [ALLOWED], count);
@@ -73,14 +79,14 @@ async function upload(world: World, id: number): Promise<void> {
   const isChunked = pick(world, 2) === 0;
   await using client = await connectRaw(world.proxy);
   const framing = isChunked ? "Transfer-Encoding: chunked" : `Content-Length: ${size}`;
-  await client.send(requestHead(host, world.origin.httpPort, "length", id, 100, "POST", `${framing}\r\n`));
+  await client.send(requestHead(host, world.origin.httpPort, "length", streamOf(id), 100, "POST", `${framing}\r\n`));
   for (let at = 0; at < size;) {
-    const part = patternOf(id, at, Math.min(1 + pick(world, 50_000), size - at));
+    const part = patternOf(streamOf(id), at, Math.min(1 + pick(world, 50_000), size - at));
     await client.send(isChunked ? Buffer.concat([chunkHead(part.length), part, Buffer.from("\r\n")]) : part);
     at += part.length;
   }
   if (isChunked) await client.send("0\r\n\r\n");
-  checkWhole(await client.readResponse("POST"), `${host} upload`, id, 100);
+  checkWhole(await client.readResponse("POST"), `${host} upload`, streamOf(id), 100);
 }
 
 async function readSlowly(world: World, id: number): Promise<void> {
@@ -88,14 +94,14 @@ async function readSlowly(world: World, id: number): Promise<void> {
   expectLog(world, host, [ALLOWED], 1);
   const size = 2_000_000 + pick(world, 1_000_000);
   await using client = await connectRaw(world.proxy);
-  await client.send(requestHead(host, world.origin.httpPort, "length", id, size));
+  await client.send(requestHead(host, world.origin.httpPort, "length", streamOf(id), size));
   await client.readHead();
   for (let at = 0; at < size;) {
     const length = Math.min(60_000, size - at);
     client.pause();
     await new Promise((resolve) => setImmediate(resolve));
     client.resume();
-    checkOctets(id, at, await client.readBytes(length), host);
+    checkOctets(streamOf(id), at, await client.readBytes(length), host);
     at += length;
   }
 }
@@ -114,7 +120,7 @@ async function breakOff(world: World, id: number): Promise<void> {
   expectLog(world, host, statuses.map((status) => ({ decision: "allow", status })), 1);
   const size = 20_000 + pick(world, 200_000);
   await using client = await connectRaw(world.proxy);
-  await client.send(requestHead(host, world.origin.httpPort, mode, id, size));
+  await client.send(requestHead(host, world.origin.httpPort, mode, streamOf(id), size));
   let response: HttpResponse;
   try {
     response = await client.readResponse();
@@ -126,7 +132,7 @@ async function breakOff(world: World, id: number): Promise<void> {
   if (!statuses.includes(response.status)) throw new Error(`${host} ${mode}: status ${response.status}`);
   if (response.status !== 200) return;
   if (response.complete) throw new Error(`${host} ${mode}: a cut body looks whole`);
-  checkOctets(id, 0, Buffer.from(response.body, "latin1"), host);
+  checkOctets(streamOf(id), 0, Buffer.from(response.body, "latin1"), host);
 }
 
 async function denied(world: World, id: number): Promise<void> {
@@ -137,7 +143,7 @@ async function denied(world: World, id: number): Promise<void> {
   await client.send(
     isConnect
       ? `CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}:443\r\n\r\n`
-      : requestHead(host, world.origin.httpPort, "length", id, 10),
+      : requestHead(host, world.origin.httpPort, "length", streamOf(id), 10),
   );
   checkStatus(await client.readResponse(isConnect ? "CONNECT" : "GET"), host, [403]);
 }
@@ -149,10 +155,10 @@ async function flapping(world: World, id: number): Promise<void> {
   expectLog(world, host, [ALLOWED, DENIED, { decision: "allow", status: 403 }], count);
   await using client = await connectRaw(world.proxy);
   for (let at = 0; at < count; at++) {
-    await client.send(requestHead(host, world.origin.httpPort, "length", id + at, 1_000));
+    await client.send(requestHead(host, world.origin.httpPort, "length", streamOf(id, at), 1_000));
     const response = await client.readResponse();
     if (response.status === 403) continue;
-    checkWhole(response, host, id + at, 1_000);
+    checkWhole(response, host, streamOf(id, at), 1_000);
   }
 }
 
@@ -169,7 +175,7 @@ async function failingName(world: World, id: number): Promise<void> {
   if (answer !== undefined) world.dns.set(host, answer);
   expectLog(world, host, statuses.map((status) => ({ decision: "none", status })), 1);
   await using client = await connectRaw(world.proxy);
-  await client.send(requestHead(host, world.origin.httpPort, "length", id, 10));
+  await client.send(requestHead(host, world.origin.httpPort, "length", streamOf(id), 10));
   checkStatus(await client.readResponse(), host, statuses);
 }
 
@@ -185,8 +191,8 @@ async function oddName(world: World, id: number): Promise<void> {
   world.dns.set(host, { addresses: ["127.0.0.1"], ...odd[pick(world, odd.length)] });
   expectLog(world, host, [ALLOWED], 1);
   await using client = await connectRaw(world.proxy);
-  await client.send(requestHead(host, world.origin.httpPort, "length", id, 500));
-  checkWhole(await client.readResponse(), host, id, 500);
+  await client.send(requestHead(host, world.origin.httpPort, "length", streamOf(id), 500));
+  checkWhole(await client.readResponse(), host, streamOf(id), 500);
 }
 
 async function echo(world: World, id: number): Promise<void> {
@@ -194,10 +200,10 @@ async function echo(world: World, id: number): Promise<void> {
   expectLog(world, host, [ALLOWED], 1);
   await using client = await openTunnel(world, host);
   const size = sizeOf(world, pick(world, 4) === 0 ? 1_500_000 : 30_000);
-  const sending = sendAll(client, id, size);
+  const sending = sendAll(client, streamOf(id), size);
   for (let at = 0; at < size;) {
     const length = Math.min(50_000, size - at);
-    checkOctets(id, at, await client.readBytes(length), host);
+    checkOctets(streamOf(id), at, await client.readBytes(length), host);
     at += length;
   }
   await sending;
@@ -210,9 +216,9 @@ async function cutTunnel(world: World, id: number): Promise<void> {
   expectLog(world, host, [ALLOWED], 1);
   await using client = await openTunnel(world, host);
   const size = 1 + sizeOf(world, 500_000);
-  void sendAll(client, id, size);
+  void sendAll(client, streamOf(id), size);
   const first = Math.min(size, 1 + pick(world, 20_000));
-  checkOctets(id, 0, await client.readBytes(first), host);
+  checkOctets(streamOf(id), 0, await client.readBytes(first), host);
   if (pick(world, 2) === 0) client.pause();
 }
 
@@ -220,7 +226,7 @@ async function goAway(world: World, id: number): Promise<void> {
   const host = allowedHost(world, id, "open");
   const mode = ["mute", "trickle", "length"][pick(world, 3)]!;
   await using client = await connectRaw(world.proxy);
-  const head = requestHead(host, world.origin.httpPort, mode, id, 400_000);
+  const head = requestHead(host, world.origin.httpPort, mode, streamOf(id), 400_000);
   const isWholeHead = pick(world, 3) > 0;
   expectLog(world, host, [{ decision: "allow" }, { decision: "none" }], 1, 0);
   await client.send(isWholeHead ? head : head.slice(0, pick(world, head.length)));
@@ -231,10 +237,10 @@ async function frozen(world: World, id: number): Promise<void> {
   const host = allowedHost(world, id, "open");
   expectLog(world, host, [ALLOWED, { decision: "allow", status: 504 }], 1);
   await using client = await connectRaw(world.proxy);
-  await client.send(requestHead(host, world.frozenOrigin.httpPort, "length", id, 5_000));
+  await client.send(requestHead(host, world.frozenOrigin.httpPort, "length", streamOf(id), 5_000));
   const response = await client.readResponse();
   checkStatus(response, host, [200, 504]);
-  if (response.status === 200) checkWhole(response, host, id, 5_000);
+  if (response.status === 200) checkWhole(response, host, streamOf(id), 5_000);
 }
 
 async function refused(world: World, id: number): Promise<void> {
@@ -250,6 +256,47 @@ async function stopShort(world: World, id: number): Promise<void> {
   await using client = await connectRaw(world.proxy);
   await client.send(`GET http://o${id}.open.test/ HTTP/1.1\r\nX: `);
   checkStatus(await client.readResponse(), `a head that stops short`, [408]);
+}
+
+/** Octet by octet, and a FIN in the place of the last one in every other case. */
+async function drip(world: World, id: number): Promise<void> {
+  const host = allowedHost(world, id, "open");
+  const isWhole = pick(world, 2) === 0;
+  if (isWhole) expectLog(world, host, [ALLOWED], 1);
+  await using client = await connectRaw(world.proxy);
+  const head = requestHead(host, world.origin.httpPort, "length", streamOf(id), 300);
+  await client.sendByteByByte(isWhole ? head : head.slice(0, -1));
+  if (isWhole) return checkWhole(await client.readResponse(), host, streamOf(id), 300);
+  client.finish();
+  await client.ended();
+}
+
+/** A FIN or a reset in the middle of a body: the origin must not take it for whole, nor the client's neighbours feel it. */
+async function breakUpload(world: World, id: number): Promise<void> {
+  const host = allowedHost(world, id, "open");
+  expectLog(world, host, [{ decision: "allow" }, { decision: "none" }], 1, 0);
+  await using client = await connectRaw(world.proxy);
+  const size = 1_000 + sizeOf(world, 300_000);
+  const stream = streamOf(id);
+  await client.send(
+    requestHead(host, world.origin.httpPort, "length", stream, 10, "POST", `Content-Length: ${size}\r\n`),
+  );
+  await client.send(patternOf(stream, 0, 1 + pick(world, size - 1)));
+  if (pick(world, 2) === 0) return client.reset();
+  client.finish();
+  const { octets } = await client.readToEnd();
+  if (octets.startsWith("HTTP/1.1 200")) throw new Error(`${host}: a cut upload was answered as a whole one`);
+}
+
+/** More than all buffers hold, to a peer that sends it back to a client that takes nothing. */
+async function neverRead(world: World, id: number): Promise<void> {
+  const host = allowedHost(world, id, "open");
+  expectLog(world, host, [ALLOWED], 1);
+  await using client = await openTunnel(world, host);
+  client.pause();
+  void sendAll(client, streamOf(id), 20_000_000);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  client.reset();
 }
 
 // ── what they have in common ──
@@ -335,6 +382,11 @@ function checkOctets(stream: number, from: number, octets: Uint8Array, what: str
 
 function pick({ random }: World, count: number): number {
   return Math.floor(random() * count);
+}
+
+/** The number of an operation's stream; no other operation has it. */
+function streamOf(id: number, at = 0): number {
+  return id * STREAMS_EACH + at;
 }
 
 /** Small ones more often than large ones, 0 among them. */

@@ -1,4 +1,4 @@
-// The command `npm run soak -- [--minutes N] [--target executable|deno|bun] [--seed N] [-- FLAGS…]`: an endurance run of
+// The command `npm run soak -- [--minutes N] [--target executable|deno] [--lanes N] [--seed N] [-- FLAGS…]`: an endurance run of
 // minutes with its figures. Exit code 1 where anything was not as it must be.
 import { parseArgs } from "node:util";
 import { type TestTarget } from "../support/target.ts";
@@ -30,7 +30,7 @@ const report = await endure({
 for (const [name, count] of report.counts) console.log(`${String(count).padStart(8)} ${name}`);
 console.log(`${report.operations} operations, ${report.swaps} rule texts written, ${report.reloads} taken`);
 console.log(`at the start ${describe(report.atStart)}`);
-console.log(`warm         ${describe(report.warm)}`);
+console.log(`half way     ${describe(report.half)}`);
 console.log(`at the end   ${describe(report.atEnd)}`);
 for (const fault of report.faults) console.log(`FAULT ${fault}`);
 process.exitCode = report.faults.length > 0 ? 1 : 0;
