@@ -4,15 +4,13 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench } from "../metrics/metric.ts";
 import type { Origins } from "../origins.ts";
-import { findFreePort, waitForProxy } from "../ports.ts";
+import { findFreePort, waitForPort, waitForProxy } from "../ports.ts";
 import type { ProcessGroup } from "../process_group.ts";
 import { formatRuleText } from "../rule_text.ts";
 import type { Peer } from "./peer.ts";
 
 const START_TIMEOUT_MS = 8_000;
 const BASE_RULES = 10;
-/** What can't be asked whether it is up, since it reads no HTTP, gets this long. */
-const SETTLE_MS = 300;
 
 /** Makes the function that starts peers. */
 export function makeStart(group: ProcessGroup, origins: Origins): Bench["start"] {
@@ -35,7 +33,7 @@ export function makeStart(group: ProcessGroup, origins: Origins): Bench["start"]
     if (typeof output === "number") closeSync(output);
     const isUp = peer.plainHttp
       ? await waitForProxy(port, `http://127.0.0.1:${origins.small}/`, START_TIMEOUT_MS, running.hasEnded)
-      : await settle();
+      : await waitForPort(port, START_TIMEOUT_MS).then(() => true, () => false);
     const startMs = performance.now() - startedMs;
     if (isUp && !running.hasEnded()) return { peer, port, process: running, startMs };
     const reason = running.hasEnded()
@@ -44,11 +42,6 @@ export function makeStart(group: ProcessGroup, origins: Origins): Bench["start"]
     await running.stop();
     throw new Error(`${peer.name} did not start with ${ruleCount} rules: it ${reason}`);
   };
-}
-
-async function settle(): Promise<true> {
-  await Bun.sleep(SETTLE_MS);
-  return true;
 }
 
 /** A pipe whose other end a process reads and throws away; it ends with the last writer. */
