@@ -54,7 +54,7 @@ function firstError(stderr: string): string {
   return stderr.split("\n").find((line) => line.startsWith("error:")) ?? stderr.slice(-300).trim();
 }
 
-const MOST_WARM_WINDOWS = 4;
+const MOST_WARM_WINDOWS = 6;
 /** What is not compiled as it runs is warm when its buffers and connections are there. */
 const SHORT_WARM_SECONDS = 1;
 

@@ -33,7 +33,7 @@ export function ownPeer({ name, text, flags, only, accessLog = false }: OwnSetti
     plainHttp: true,
     tunnels: "connect",
     rules: true,
-    warmOperations: 40_000,
+    warmOperations: 60_000,
     ...(only === undefined ? {} : { only }),
     unavailable: () => {
       const file = command.at(-1) ?? "";
