@@ -88,6 +88,12 @@ function denoSteps(): Step[] {
       command: [...BUN_TEST, ...SHORT, "./test/behaviour"],
       env: { EGRESS_TEST_TARGET: "deno" },
     },
+    {
+      name: "behaviour-deno-portable",
+      title: "Behaviour on Deno with the portable engine (bun test against deno run)",
+      command: [...BUN_TEST, ...SHORT, "./test/behaviour"],
+      env: { EGRESS_TEST_TARGET: "deno", EGRESS_TEST_ENGINE: "portable" },
+    },
   ];
 }
 

@@ -1,4 +1,4 @@
-// Drives the compiled proxy with the clients that egress pods serve, under the rules of OpenShift's pod example, and
+// Drives the proxy, on every engine, with the clients that egress pods serve, under the rules of OpenShift's pod example, and
 // reads its access log for each. Names come from a stub name server, origins are on loopback.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -28,7 +28,15 @@ const CURL = program("curl");
 const SKIP_REASON = await compiled() ?? OPENSSL();
 if (SKIP_REASON !== undefined) console.log(`Real clients skipped: ${SKIP_REASON}`);
 
-describe.skipIf(SKIP_REASON !== undefined)("through the proxy,", () => {
+/** Every way to run the program with sockets of another kind. */
+const WAYS = [
+  { way: "the executable", target: "executable", engine: "posix" },
+  { way: "the executable, portable engine", target: "executable", engine: "portable" },
+  { way: "Deno, posix engine", target: "deno", engine: "posix" },
+  { way: "Deno, portable engine", target: "deno", engine: "portable" },
+] as const;
+
+describe.skipIf(SKIP_REASON !== undefined).each([...WAYS])("through the proxy ($way),", ({ target, engine }) => {
   let folder = "";
   let authority = "";
   let dns: DnsStub;
@@ -43,8 +51,9 @@ describe.skipIf(SKIP_REASON !== undefined)("through the proxy,", () => {
     dns.set("inside.range.test", { addresses: ["192.168.1.7"] });
     origin = startClientOrigin(folder, certificate);
     proxy = await startProxy({
-      target: "executable",
+      target,
       dns,
+      args: ["--engine", engine],
       env: { EGRESS_HTTP_PROXY_DESTINATION: RULES.join("\n") },
     });
   });
