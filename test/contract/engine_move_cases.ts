@@ -199,8 +199,11 @@ export const moveCases: readonly EngineCase[] = [
       await engine.until("the rest", () => engine.receivedCount(from) === FLOOD_BYTES - moved);
       strictEqual(patternFault(engine.received(from), moved), -1);
       sink.socket.resume();
-      await sink.until("an end", () => sink.isClosed);
-      ok(sink.receivedCount <= moved);
+      // What was read is whole behind a FIN; what the peer takes too late for that is reset, as all of it is by reset().
+      await sink.until("an end", () => sink.isClosed || sink.hasEnded);
+      if (sink.hasEnded) strictEqual(sink.receivedCount, moved);
+      else ok(sink.receivedCount <= moved);
+      ok(how === "close" || !sink.hasEnded);
     }),
     engineCase(`${how}() of the source ends a move; what was read of it goes to the sink`, async (kit) => {
       const { engine } = kit;
