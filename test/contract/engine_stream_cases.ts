@@ -117,6 +117,18 @@ export const streamCases: readonly EngineCase[] = [
     strictEqual(engine.write(id, octets("x")), true);
   }),
 
+  engineCase("onDrain comes wherever queuedBytes() says that something is queued", async (kit) => {
+    const { engine } = kit;
+    const { id, peer } = await kit.accept();
+    const piece = pattern(1000);
+    for (let i = 0; i < 100; i++) {
+      const before = engine.count("drain", id);
+      engine.write(id, piece);
+      if (engine.queuedBytes(id) > 0) await engine.until("drain", () => engine.count("drain", id) > before);
+    }
+    await peer.untilReceived(100 * piece.length);
+  }),
+
   engineCase("onDrain comes once for many writes that returned false", async (kit) => {
     const { engine } = kit;
     const { id, peer } = await kit.accept({ isPaused: true });

@@ -129,7 +129,10 @@ export class DenoEngine implements Engine {
   }
 
   queuedBytes(id: ConnectionId): number {
-    return this.#connections[id]?.socket.writableLength ?? 0;
+    // What a write that returned true left with the socket is on its way and tells no drain: who saw it here and waited
+    // for one would wait for ever.
+    const connection = this.#connections[id];
+    return connection?.owesDrain === true ? connection.socket.writableLength : 0;
   }
 
   localAddress(id: ConnectionId): SocketAddress | undefined {
