@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly peers: readonly string[];
   readonly ours: string | undefined;
+  /** A second build, to be measured beside the first as the peer "other". */
+  readonly other: string | undefined;
   readonly smokescreen: string | undefined;
   readonly out: string;
 }
@@ -25,6 +27,7 @@ const HELP = `Usage: npm run bench -- [options]
                       as far as they are installed; also ours-portable
   --ours COMMAND      the command that stands for this project; without it dist/egress-http-proxy, compiled where the
                       source is newer
+  --other COMMAND     another build of this project, measured beside it as the peer "other"
   --smokescreen PATH  an executable of smokescreen (variable SMOKESCREEN)
   --out DIR           where results go: latest.json and latest.md, and the same under their date (bench/results)
 
@@ -47,6 +50,7 @@ export function parseOptions(
         seconds: { type: "string" },
         peers: { type: "string", default: DEFAULT_PEERS.join(",") },
         ours: { type: "string" },
+        other: { type: "string" },
         smokescreen: { type: "string" },
         out: { type: "string", default: `${import.meta.dir}/results` },
         help: { type: "boolean", default: false },
@@ -67,8 +71,9 @@ export function parseOptions(
     only: values.only.flatMap(split),
     rounds,
     seconds,
-    peers: split(values.peers),
+    peers: [...split(values.peers), ...(values.other === undefined ? [] : ["other"])],
     ours: values.ours,
+    other: values.other,
     smokescreen: values.smokescreen ?? environment["SMOKESCREEN"],
     out: values.out,
   };

@@ -41,9 +41,10 @@ const OWN: readonly OwnSettings[] = [
   { name: "ours-portable", text: "this project on its portable engine", flags: ["--engine", "portable"] },
 ];
 
-/** What is named in place of a default: the command that stands for this project, and where smokescreen is. */
+/** What is named in place of a default: the command that stands for this project, that of another build, and where smokescreen is. */
 export interface PeerPaths {
   readonly ours: string | undefined;
+  readonly other: string | undefined;
   readonly smokescreen: string | undefined;
 }
 
@@ -51,6 +52,9 @@ export interface PeerPaths {
 export function listPeers(paths: PeerPaths): readonly Peer[] {
   return [
     ...OWN.map((settings) => ownPeer(settings, paths.ours)),
+    ...(paths.other === undefined
+      ? []
+      : [ownPeer({ name: "other", text: "another build of this project", flags: [] }, paths.other)]),
     squid,
     tinyproxy,
     smokescreenPeer(paths.smokescreen),

@@ -18,6 +18,12 @@ describe("parseOptions()", () => {
       .toMatchObject({ only: ["bulk", "ping-1", "http"], peers: ["ours", "squid"] });
   });
 
+  test("measures another build beside the first", () => {
+    const options = parseOptions(["--peers", "ours", "--other", "/other/egress-http-proxy"]);
+    expect(options).toMatchObject({ peers: ["ours", "other"], other: "/other/egress-http-proxy" });
+    expect(parseOptions([])).toMatchObject({ other: undefined });
+  });
+
   test("takes smokescreen's path from the flag before the variable", () => {
     const environment = { SMOKESCREEN: "/a" };
     expect(parseOptions([], environment)).toMatchObject({ smokescreen: "/a" });

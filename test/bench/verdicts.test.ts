@@ -81,7 +81,7 @@ describe("judge()", () => {
 
 describe("the bars", () => {
   const metrics = [...HTTP_METRICS, ...TUNNEL_METRICS, IDLE_METRIC, RULES_METRIC, STARTUP_METRIC];
-  const peers = listPeers({ ours: undefined, smokescreen: undefined });
+  const peers = listPeers({ ours: undefined, other: undefined, smokescreen: undefined });
 
   test("name figures that are measured", () => {
     const known = new Set(metrics.flatMap(({ name, columns }) => columns.map(({ key }) => `${name} ${key}`)));
