@@ -15,6 +15,8 @@ export class Connection extends NoticeState {
   owesDrain = false;
   /** The system error that the socket told before its close. */
   errorCode: string | undefined;
+  /** To be called when the kernel has what a write gave; tells the drain that is owed once it has all. */
+  onWritten = (): void => {};
   lingerTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(id: ConnectionId, socket: Socket, isConnecting: boolean) {

@@ -77,9 +77,14 @@ export class DenoEngine implements Engine {
     if (connection === undefined || connection.isWriteClosing || bytes.length === 0) return true;
     if (connection.socket.destroyed) return true;
     // The socket keeps what it is given until the kernel has it, and the caller's bytes are the caller's.
-    if (connection.socket.write(new Uint8Array(bytes))) return true;
-    connection.owesDrain = true;
-    return false;
+    // It tells a drain only of what filled it; for what waits for the connection, and what follows that, the write tells it.
+    if (connection.isConnecting) connection.owesDrain = true;
+    if (connection.owesDrain) {
+      connection.socket.write(new Uint8Array(bytes), connection.onWritten);
+      return false;
+    }
+    connection.owesDrain = !connection.socket.write(new Uint8Array(bytes));
+    return !connection.owesDrain;
   }
 
   closeWrite(id: ConnectionId): void {
@@ -172,13 +177,13 @@ export class DenoEngine implements Engine {
       connection.hasEnded = true;
       if (connection.isKnown) this.#notices.ended(connection);
     });
-    const onDrain = () => {
-      if (!connection.owesDrain || !connection.isKnown) return;
+    connection.onWritten = () => {
+      if (!connection.owesDrain || !connection.isKnown || socket.destroyed || socket.writableLength > 0) return;
       connection.owesDrain = false;
       this.#notices.drained(connection);
     };
-    socket.on("drain", onDrain);
-    socket.on("finish", onDrain); // After end() there is no `drain`.
+    socket.on("drain", connection.onWritten);
+    socket.on("finish", connection.onWritten); // After end() there is no `drain`.
     socket.on("error", (error) => connection.errorCode = systemErrorCode(error));
     socket.on("close", (hadError: boolean) => {
       this.#socketCount--;
