@@ -5,7 +5,6 @@ import type { Policy } from "../policy/policy.ts";
 import { formatRuleMatch, type Rule, type RuleMatch } from "../policy/rule.ts";
 import { formatRuleProblem, type RuleProblem } from "../policy/rule_problem.ts";
 import { formatSquidAcls } from "../policy/squid_format.ts";
-import type { Process } from "../runtime/runtime.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { PROGRAM } from "./command_line.ts";
 import { findRuleSource, formatRuleError, type ReadRules, readRules, readRuleText } from "./rule_source.ts";
@@ -44,16 +43,11 @@ async function check(context: CommandContext): Promise<number> {
   }
   const read = await readRules(source, runtime.files);
   for (const warning of context.warnings) host.writeStderr(`${PROGRAM}: warning: ${warning}\n`);
-  for (const problem of read.errors) showError(host, problem);
+  // One line each, as every command tells them: no caret, which would need lines of its own.
+  for (const problem of read.errors) host.writeStderr(`${PROGRAM}: ${formatRuleError(problem)}\n`);
   if (settings.json) host.writeStdout(`${JSON.stringify(describeRead(read), undefined, 2)}\n`);
   else if (read.policy !== undefined) host.writeStdout(formatPolicy(read.policy, read.warnings));
   return read.policy === undefined ? 2 : 0;
-}
-
-/** The one line of an error, and below it the rule line with a caret under the place. */
-function showError(host: Process, problem: RuleProblem): void {
-  const [, ...display] = formatRuleProblem(problem);
-  host.writeStderr([`${PROGRAM}: ${formatRuleError(problem)}`, ...display, ""].join("\n"));
 }
 
 function formatPolicy(policy: Policy, warnings: readonly RuleProblem[]): string {

@@ -54,15 +54,13 @@ describe("check", () => {
     ]);
   });
 
-  test("shows every error on one line, then the rule with a caret under the place", async () => {
+  test("tells every error in one line with line, text and reason", async () => {
     const { code, stdout, stderr } = await check("ok.example\nexa mple.com\n\ta..b");
     expect([code, stdout]).toEqual([2, ""]);
     const lines = stderr.split("\n");
     expect(lines[0]).toStartWith("egress-http-proxy: line 2: Bad destination 'exa mple.com': ");
-    expect(lines.slice(1, 3)).toEqual(["  exa mple.com", "     ^"]);
-    expect(lines[3]).toStartWith("egress-http-proxy: line 3: Bad destination 'a..b': ");
-    expect(lines[4]).toBe("   a..b");
-    expect(lines.length).toBe(7);
+    expect(lines[1]).toStartWith("egress-http-proxy: line 3: Bad destination 'a..b': ");
+    expect(lines.slice(2)).toEqual([""]);
   });
 
   test("shows no control character of a rule", async () => {
