@@ -92,9 +92,25 @@ export function createAdminHandler(parts: AdminParts): HttpHandler {
     if (method !== "GET" && method !== "HEAD") {
       return text(405, "only GET and HEAD\n", { allow: "GET, HEAD" });
     }
-    const response = await answer(new URL(request.url), request);
+    const url = new URL(request.url);
+    if (!isOwnName(url.hostname)) {
+      return text(
+        403,
+        `${url.hostname} is no name of this endpoint: ask by address, as localhost or by the Service's name\n`,
+      );
+    }
+    const response = await answer(url, request);
     return method === "HEAD" ? new Response(null, response) : response;
   };
+}
+
+/**
+ * Whether a host is an address, a single label or a name of the cluster's. A page in somebody's browser can have a name of
+ * its own lead to this endpoint (DNS rebinding), but not one of these.
+ */
+function isOwnName(hostname: string): boolean {
+  return hostname.startsWith("[") || /^[0-9.]+$/.test(hostname) || !hostname.includes(".") ||
+    /\.svc(\.cluster\.local)?\.?$/.test(hostname);
 }
 
 function describeRules({ policy, rules, facts, readTraffic }: ProxyState): Record<string, unknown> {

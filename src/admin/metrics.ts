@@ -230,6 +230,14 @@ export const METRICS: readonly MetricRow[] = [
     sample: ({ usage }) => optional(usage.openFiles),
   },
   {
+    name: "process_max_fds",
+    type: "gauge",
+    help:
+      "The most file descriptors that the process may have open; missing where there is no limit or it is not known",
+    labels: [],
+    sample: ({ state }) => optional(state.facts.fileLimit),
+  },
+  {
     name: "process_start_time_seconds",
     type: "gauge",
     help: "When the proxy started, since the epoch",

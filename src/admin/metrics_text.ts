@@ -11,7 +11,7 @@ export async function formatMetrics(
   accept: string,
 ): Promise<{ readonly contentType: string; readonly body: string }> {
   const { Registry } = await import("prom-client");
-  const isOpen = accept.includes(OPEN_METRICS);
+  const isOpen = accepts(accept, OPEN_METRICS);
   const registry = new Registry<RegistryContentType>();
   registry.setContentType(isOpen ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE);
   for (const { name, type, help, sample } of METRICS) {
@@ -35,4 +35,12 @@ export async function formatMetrics(
     registry.registerMetric(metric as unknown as Metric);
   }
   return { contentType: registry.contentType, body: await registry.metrics() };
+}
+
+/** Whether a field Accept names a media type by itself, and not as one that is not wanted (RFC 9110 §12.4.2). */
+function accepts(accept: string, mediaType: string): boolean {
+  return accept.split(",").some((range) => {
+    const [name = "", ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
+    return name === mediaType && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
 }

@@ -25,6 +25,8 @@ export interface BuildFacts {
   readonly engine: string;
   readonly workers: number;
   readonly maxConnections: number;
+  /** The soft limit of open files; undefined where it is unknown or there is none. */
+  readonly fileLimit: number | undefined;
   readonly reportOnly: boolean;
   readonly startEpochMs: number;
   /** The file that the rules come from; undefined where they are a text. */

@@ -2,12 +2,12 @@
 import { formatSocketAddress, IpAddress } from "../address/ip_address.ts";
 import { formatQuotedText } from "../address/quoted_text.ts";
 import { CommandFailure, UsageError } from "../errors.ts";
-import type { Http, HttpAnswer, SocketAddress } from "../runtime/runtime.ts";
+import type { HttpAnswer, Runtime, SocketAddress } from "../runtime/runtime.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { OPTIONS } from "./options.ts";
 import type { ListenAddress } from "./socket_address.ts";
 
-/** Less than a probe gives it. */
+/** For all that is asked together: less than a probe gives it. */
 const LIMIT_MS = 1_500;
 
 /** The most of an answer that is shown. */
@@ -38,7 +38,7 @@ async function healthcheck({ runtime, settings }: CommandContext): Promise<numbe
     const value = formatSocketAddress(admin.address ?? ANY, 0);
     throw new UsageError([`Bad value '${value}' for ${flag}: expected the port that the proxy has`]);
   }
-  const { server, answer: { status, body } } = await ask(runtime.http, addressesOf(admin));
+  const { server, answer: { status, body } } = await ask(runtime, addressesOf(admin));
   if (status === 200) return 0;
   const said = formatQuotedText(body.trim().slice(0, MAX_SAID_CHARACTERS)).slice(1, -1);
   const place = formatSocketAddress(server.address, server.port);
@@ -55,13 +55,14 @@ function addressesOf({ address, port }: ListenAddress): readonly SocketAddress[]
 
 /** The first answer; where there is none, why the first could not be asked. */
 async function ask(
-  http: Http,
+  { http, clock }: Pick<Runtime, "http" | "clock">,
   servers: readonly SocketAddress[],
 ): Promise<{ server: SocketAddress; answer: HttpAnswer }> {
   let failure: CommandFailure | undefined;
+  const untilMs = clock.nowMs() + LIMIT_MS;
   for (const server of servers) {
     try {
-      return { server, answer: await http.get(server, "/readyz", LIMIT_MS) };
+      return { server, answer: await http.get(server, "/readyz", Math.max(1, untilMs - clock.nowMs())) };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       failure ??= new CommandFailure(

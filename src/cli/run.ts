@@ -74,7 +74,8 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
   const { runtime, settings } = context;
   const { process: host } = runtime;
   const startEpochMs = runtime.clock.epochMs();
-  const maxConnections = settings.maxConnections ?? defaultMaxConnections(await host.fileLimit());
+  const fileLimit = await host.fileLimit();
+  const maxConnections = settings.maxConnections ?? defaultMaxConnections(fileLimit);
   const control = new ControlCounters();
   const admin = await openAdmin(context);
   using _admin = { [Symbol.dispose]: () => admin.listener?.close() };
@@ -125,6 +126,7 @@ async function serve(context: CommandContext, rules: StartRules, logs: Logs): Pr
       engine: engineName,
       workers,
       maxConnections,
+      fileLimit,
       reportOnly: settings.reportOnly,
       startEpochMs,
       rulesFile: rules.source.kind === "file" ? rules.source.path : undefined,

@@ -50,12 +50,27 @@ behaviour("Admin endpoint", () => {
     ];
     for (const { request, status, body } of table) {
       const [method = "", path = ""] = request.split(" ");
-      const answer = await askAdmin(admin, path, method);
+      const answer = await askAdmin(admin, path, { method });
       expect([request, answer.status]).toEqual([request, status]);
       if (typeof body === "string") expect(answer.body).toBe(body);
       else expect(answer.body).toMatch(body);
       if (status === 405) expect(answer.fields.get("allow")).toBe("GET, HEAD");
       expect(answer.fields.get("cache-control")).toBe("no-store");
+    }
+  });
+
+  test("answers under an address, a single label or a name of the cluster, and under no other", async () => {
+    const { proxy, admin } = await startWithAdmin({ rules: LOOPBACK_RULES });
+    await using _ = proxy;
+    const table = [
+      ...["127.0.0.1", "10.1.2.3", "[::1]", "localhost", "proxy", "proxy.egress.svc", "proxy.egress.svc.cluster.local"]
+        .map((host) => ({ host, status: 200 })),
+      ...["rebind.example", "proxy.egress.svc.example", "a.local"].map((host) => ({ host, status: 403 })),
+    ];
+    for (const { host, status } of table) {
+      const answer = await askAdmin(admin, "/readyz", { host });
+      expect([host, answer.status]).toEqual([host, status]);
+      if (status === 403) expect(answer.body).toStartWith(`${host} is no name of this endpoint`);
     }
   });
 
@@ -221,12 +236,14 @@ behaviour("Admin endpoint", () => {
   test("speaks OpenMetrics to who asks for it", async () => {
     const { proxy, admin } = await startWithAdmin({ rules: LOOPBACK_RULES });
     await using _ = proxy;
-    const answer = await askAdmin(admin, "/metrics", "GET", "application/openmetrics-text; version=1.0.0");
+    const answer = await askAdmin(admin, "/metrics", { accept: "application/openmetrics-text; version=1.0.0" });
     expect(answer.fields.get("content-type")).toStartWith("application/openmetrics-text");
     expect(answer.body).toEndWith("# EOF\n");
     expect(answer.body).toContain(
       "# TYPE egress_http_proxy_connections counter\negress_http_proxy_connections_total 0\n",
     );
+    const unwanted = await askAdmin(admin, "/metrics", { accept: "text/plain, application/openmetrics-text;q=0" });
+    expect(unwanted.fields.get("content-type")).toStartWith("text/plain");
     expect((await askAdmin(admin, "/metrics")).fields.get("content-type")).toStartWith("text/plain; version=0.0.4");
   });
 

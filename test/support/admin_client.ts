@@ -14,11 +14,19 @@ export interface Samples {
   readonly values: ReadonlyMap<string, number>;
 }
 
+/** What is not the usual of a question. */
+export interface AdminQuestion {
+  readonly method?: string;
+  readonly accept?: string;
+  readonly host?: string;
+}
+
 /** Asks a path on this machine. */
-export async function askAdmin(port: number, path: string, method = "GET", accept = "*/*"): Promise<AdminAnswer> {
+export async function askAdmin(port: number, path: string, question: AdminQuestion = {}): Promise<AdminAnswer> {
+  const { method = "GET", accept = "*/*", host = "127.0.0.1" } = question;
   await using client = await connectRaw({ host: "127.0.0.1", port });
   await client.send(
-    `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: ${accept}\r\nConnection: close\r\n\r\n`,
+    `${method} ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nAccept: ${accept}\r\nConnection: close\r\n\r\n`,
   );
   const { octets } = await client.readToEnd();
   const [head = "", ...rest] = octets.split("\r\n\r\n");
