@@ -115,11 +115,11 @@ export const METRICS: readonly MetricRow[] = [
     type: "counter",
     help: "Names that were to be resolved, by who knew the answer",
     labels: ["source"],
-    sample({ state: { resolver } }) {
+    sample({ state: { resolver }, traffic }) {
       const { lookupCount, hostsHitCount, cacheHitCount } = resolver;
       return [
         { labels: { source: "hosts" }, value: hostsHitCount },
-        { labels: { source: "cache" }, value: cacheHitCount },
+        { labels: { source: "cache" }, value: cacheHitCount + traffic.get("namesKept") },
         { labels: { source: "server" }, value: lookupCount - hostsHitCount - cacheHitCount },
       ];
     },

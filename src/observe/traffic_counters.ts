@@ -50,6 +50,7 @@ export const SCALARS = [
   "bytesFromClient",
   "bytesToClient",
   "acceptLimits",
+  "namesKept",
 ] as const;
 
 /** The upper bounds of the histograms, in seconds. */

@@ -11,6 +11,8 @@ const MAX_KEPT_NAMES = 4_000;
 export interface NameQuestions {
   ask(name: string, token: number): void;
   forget(token: number): void;
+  /** Told of each look-up that took no question. */
+  onKept(): void;
 }
 
 /** One question to the control plane, and who waits for its answer. */
@@ -42,7 +44,10 @@ export class ThreadNames implements NameResolver {
   lookup(name: string, token: number): Answer | undefined {
     this.forget(token);
     const kept = this.#kept.get(name);
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) {
+      this.#questions.onKept();
+      return kept;
+    }
     const asked = this.#byName.get(name);
     const question = asked ?? { name, token, waiters: new Set<number>() };
     question.waiters.add(token);
@@ -50,6 +55,8 @@ export class ThreadNames implements NameResolver {
     if (asked === undefined) {
       this.#byName.set(name, question);
       this.#questions.ask(name, token);
+    } else {
+      this.#questions.onKept();
     }
     return undefined;
   }

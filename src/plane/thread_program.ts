@@ -49,6 +49,7 @@ export class ThreadProgram {
     this.#names = new ThreadNames(side.clock, {
       ask: (name, token) => this.#post({ kind: "lookup", token, name }),
       forget: (token) => this.#post({ kind: "forget", token }),
+      onKept: () => counters.add("namesKept"),
     }, (token, answer) => this.#server.onAnswer(token, answer));
     this.#server.resolver = this.#names;
     this.#swap = new RuleSwap(this.#policy, this.#server, side.clock);

@@ -12,33 +12,37 @@ function open() {
   const clock = new FakeClock();
   /** What was asked and said, in order. */
   const seen: string[] = [];
+  const kept = { count: 0 };
   const told = { then: (_token: number): void => {} };
   const names = new ThreadNames(clock, {
     ask: (name, token) => seen.push(`ask ${name} ${token}`),
     forget: (token) => seen.push(`forget ${token}`),
+    onKept: () => kept.count++,
   }, (token, answer) => {
     seen.push(`tell ${token} ${answer.kind}`);
     told.then(token);
   });
-  return { clock, seen, names, told };
+  return { clock, seen, names, told, kept };
 }
 
 describe("ThreadNames", () => {
   test("asks once for all who wait, and tells them all", () => {
-    const { names, seen } = open();
+    const { names, seen, kept } = open();
     for (const token of [1, 2, 3]) expect(names.lookup("a.test", token)).toBeUndefined();
     expect(names.lookup("b.test", 4)).toBeUndefined();
+    expect(kept.count).toBe(2);
     names.onAnswer("a.test", 1, ONE, 0);
     expect(seen).toEqual(["ask a.test 1", "ask b.test 4", "tell 1 addresses", "tell 2 addresses", "tell 3 addresses"]);
   });
 
   for (const answer of [ONE, NONE]) {
     test(`keeps an answer (${answer.kind}) for as long as it may, and no longer`, () => {
-      const { names, seen, clock } = open();
+      const { names, seen, clock, kept } = open();
       names.lookup("a.test", 1);
       names.onAnswer("a.test", 1, answer, 700);
       clock.timeMs += 699;
       expect(names.lookup("a.test", 2)).toEqual(answer);
+      expect(kept.count).toBe(1);
       clock.timeMs += 1;
       expect(names.lookup("a.test", 3)).toBeUndefined();
       expect(seen).toEqual(["ask a.test 1", `tell 1 ${answer.kind}`, "ask a.test 3"]);
