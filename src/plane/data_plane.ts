@@ -19,7 +19,7 @@ export interface PingReport {
 
 /** The running proxy, as the control plane sees it. */
 export interface DataPlane {
-  readonly engineName: string;
+  readonly engineName: "posix" | "portable";
   readonly workers: number;
   /** Client connections that are open now. */
   readonly openConnections: number;

@@ -43,7 +43,7 @@ describe("run", () => {
       message: "listening",
       address: "127.0.0.1:54321",
       rules: 2,
-      engine: "bun",
+      engine: "portable",
       engine_why: expect.any(String),
       workers: 1,
       max_connections: 100_000,
