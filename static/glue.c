@@ -49,6 +49,9 @@ static int first_main(int argc, char **argv, char **envp) {
   __nss_configure_lookup("hosts", "files dns");
   const char *const databases[] = {"passwd", "group", "initgroups", "services", "protocols", "networks"};
   for (unsigned i = 0; i < sizeof databases / sizeof *databases; i++) __nss_configure_lookup(databases[i], "files");
+  /* Bun (1.4.5) else wakes the process once a second to see whether its heap has grown: 0.3 % of a core for nothing, since
+     a heap is collected as it fills, and that of a thread when it comes to rest. */
+  setenv("BUN_GC_TIMER_DISABLE", "1", 0);
   if (application_init) {
     /* Start-up code of before glibc 2.34 hands over a function that runs all of them. */
     if (application_fini) atexit(application_fini);
