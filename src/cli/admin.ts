@@ -1,5 +1,4 @@
 // Owns the admin endpoint's wiring: its server, and what it sees of a proxy that starts, runs and ends.
-import { createAdminHandler } from "../admin/handler.ts";
 import { Readiness } from "../admin/readiness.ts";
 import type { ProxyState } from "../admin/sources.ts";
 import type { Resolver } from "../dns/resolver.ts";
@@ -32,6 +31,8 @@ export async function openAdmin({ runtime, settings }: CommandContext): Promise<
   const readiness = new Readiness();
   const view: AdminView = { plane: undefined, resolver: undefined, state: undefined };
   if (settings.admin === undefined) return { readiness, view, listener: undefined };
+  // Loaded where it is asked for alone: a start without it has no use for what it shows.
+  const { createAdminHandler } = await import("../admin/handler.ts");
   const handle = createAdminHandler({
     readiness,
     state: () => view.state,

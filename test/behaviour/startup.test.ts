@@ -1,5 +1,7 @@
 // Tests the start: what the program says when it listens, where settings come from, and how it refuses bad ones.
 import { expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { launch, startProxy } from "../support/launcher.ts";
 import { connectRaw } from "../support/raw_client.ts";
 import { OK_ANSWER, Origin } from "../support/origin.ts";
@@ -144,9 +146,10 @@ behaviour("Start", () => {
 
   test("R14 20,000 rules are read, and the last of them decides", async () => {
     const rules = Array.from({ length: 20_000 }, (_, index) => `!n${index}.example.test`);
-    const path = `${await makeDirectory()}/rules`;
-    await Bun.write(path, [...rules, "127.0.0.0/8"].join("\n"));
-    await using proxy = await startProxy({ args: ["--destination-file", path] });
+    await using folder = await makeFolder();
+    const file = `${folder.path}/rules`;
+    await Bun.write(file, [...rules, "127.0.0.0/8"].join("\n"));
+    await using proxy = await startProxy({ args: ["--destination-file", file] });
     await using origin = await Origin.start({ answer: OK_ANSWER });
     await using client = await connectRaw(proxy);
     await client.send(
@@ -158,7 +161,8 @@ behaviour("Start", () => {
   });
 });
 
-async function makeDirectory(): Promise<string> {
-  const { mkdtemp } = await import("node:fs/promises");
-  return await mkdtemp(`${process.env.TMPDIR ?? "/tmp"}/egress-http-proxy-test-`);
+/** A folder that is gone with its test. */
+async function makeFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(`${tmpdir()}/egress-http-proxy-test-`);
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }

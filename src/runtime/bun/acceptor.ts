@@ -44,9 +44,9 @@ export class Acceptor {
       : fileLimit - 1 - Math.min(SPARE_DESCRIPTORS, Math.floor(fileLimit / 4));
   }
 
-  /** Listens; throws UsageError where it can't. */
-  listen(address: IpAddress | undefined, port: number): SocketAddress {
-    const bun = listenAnywhere(address, port, (hostname) => this.#open(hostname, port));
+  /** Listens; rejects with CommandFailure where it can't. */
+  async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
+    const bun = await listenAnywhere(address, port, (hostname) => this.#open(hostname, port));
     const fd = fdOf(bun);
     this.#descriptors?.enlargeBacklog(fd);
     this.#listeners.push({ bun, keptFd: this.#descriptors?.duplicate(fd) });

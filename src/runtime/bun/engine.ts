@@ -52,8 +52,7 @@ export class BunEngine implements Engine {
     this.#acceptor = new Acceptor(options.descriptors, options.fileLimit, acceptEvents, onLimit);
   }
 
-  // deno-lint-ignore require-await -- Bun listens at once.
-  async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
+  listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
     return this.#acceptor.listen(address, port);
   }
 

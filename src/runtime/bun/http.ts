@@ -12,8 +12,7 @@ const MAX_BODY_BYTES = 1024;
 
 /** HTTP on Bun. */
 export const bunHttp: Http = {
-  serve: (address, port, handle) =>
-    Promise.try(() => listenAnywhere(address, port, (hostname) => open(hostname, port, handle))),
+  serve: (address, port, handle) => listenAnywhere(address, port, (hostname) => open(hostname, port, handle)),
   get: getByHttp,
 };
 

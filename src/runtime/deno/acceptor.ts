@@ -3,11 +3,12 @@
 // In Deno 2.9 a listener of node:net that meets EMFILE at accept() tells nobody and never accepts again, not even when
 // descriptors are free (contract case "when descriptors run out"). Its handle's own listen() arms it again, and does nothing
 // to one that is armed. So that is called often while descriptors are scarce, and now and then in any case.
-import { readdirSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { clearTimeout, setTimeout } from "node:timers";
 import { IpAddress } from "../../address/ip_address.ts";
-import { listenError, systemErrorCode } from "../node/system_error.ts";
+import { countOpenFiles } from "../node/file_limit.ts";
+import { listenAnywhere } from "../node/listen_anywhere.ts";
+import { systemErrorCode } from "../node/system_error.ts";
 import type { SocketAddress } from "../runtime.ts";
 
 const REST_MS = 100;
@@ -45,19 +46,9 @@ export class Acceptor {
 
   /** Listens; throws CommandFailure where it can't. */
   async listen(address: IpAddress | undefined, port: number): Promise<SocketAddress> {
-    let server: Server;
-    try {
-      server = await this.#open(address?.text ?? "::", port);
-    } catch (error) {
-      if (address !== undefined || !hasNoIpv6(error)) throw listenError(address, port, named(error));
-      try {
-        server = await this.#open("0.0.0.0", port);
-      } catch (error) {
-        throw listenError(address, port, named(error));
-      }
-    }
+    const server = await listenAnywhere(address, port, (hostname) => this.#open(hostname, port));
     this.#servers.push(server);
-    this.#otherDescriptors = countDescriptors() - this.#host.countSockets();
+    this.#otherDescriptors = (countOpenFiles() ?? ASSUMED_OTHER_DESCRIPTORS) - this.#host.countSockets();
     this.#watch(WATCH_MS);
     return addressOf(server);
   }
@@ -99,7 +90,7 @@ export class Acceptor {
     return new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true, noDelay: true });
       server.on("connection", (socket: Socket) => this.#host.onSocket(socket));
-      server.on("error", reject);
+      server.on("error", (error) => reject(named(error)));
       server.listen({ host, port, backlog: BACKLOG, ipv6Only: false }, () => resolve(server));
     });
   }
@@ -118,18 +109,6 @@ function addressOf(server: Server): SocketAddress {
     throw new Error("Cannot read the listener's address");
   }
   return { address, port: bound.port };
-}
-
-function countDescriptors(): number {
-  try {
-    return readdirSync("/proc/self/fd").length;
-  } catch {
-    return ASSUMED_OTHER_DESCRIPTORS; // Not Linux, or not permitted.
-  }
-}
-
-function hasNoIpv6(error: unknown): boolean {
-  return ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(systemErrorCode(error) ?? "");
 }
 
 /** Deno 2.9 calls EADDRNOTAVAIL by the wrong name. */

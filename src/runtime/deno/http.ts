@@ -6,8 +6,7 @@ import type { Http, HttpHandler, HttpListener } from "../runtime.ts";
 
 /** HTTP on Deno. */
 export const denoHttp: Http = {
-  serve: (address, port, handle) =>
-    Promise.try(() => listenAnywhere(address, port, (hostname) => open(hostname, port, handle))),
+  serve: (address, port, handle) => listenAnywhere(address, port, (hostname) => open(hostname, port, handle)),
   get: getByHttp,
 };
 

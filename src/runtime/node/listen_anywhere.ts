@@ -2,19 +2,19 @@
 import type { IpAddress } from "../../address/ip_address.ts";
 import { hasNoIpv6, listenError } from "./system_error.ts";
 
-/** Calls `open` with the host to listen on: that of the address, or of every one. Throws CommandFailure with one clear line. */
-export function listenAnywhere<Listener>(
+/** Calls `open` with the host to listen on: that of the address, or of every one. Rejects with CommandFailure of one clear line. */
+export async function listenAnywhere<Listener>(
   address: IpAddress | undefined,
   port: number,
-  open: (hostname: string) => Listener,
-): Listener {
+  open: (hostname: string) => Listener | Promise<Listener>,
+): Promise<Listener> {
   try {
-    return open(address?.text ?? "::");
+    return await open(address?.text ?? "::");
   } catch (error) {
     if (address !== undefined || !hasNoIpv6(error)) throw listenError(address, port, error);
   }
   try {
-    return open("0.0.0.0");
+    return await open("0.0.0.0");
   } catch (error) {
     throw listenError(address, port, error);
   }

@@ -2,7 +2,7 @@
 import process from "node:process";
 import type { Process, ProcessUsage } from "../runtime.ts";
 import { builtin } from "./builtin.ts";
-import { readFileLimit } from "./file_limit.ts";
+import { countOpenFiles, readFileLimit } from "./file_limit.ts";
 import { localAddresses } from "./interfaces.ts";
 import { Output, type WriteSome } from "./output.ts";
 
@@ -48,14 +48,6 @@ export function createProcess({ args, writeStdout, writeStderr }: ProcessParts):
 function readUsage(): ProcessUsage {
   const { user, system } = process.cpuUsage();
   return { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss(), openFiles: countOpenFiles() };
-}
-
-function countOpenFiles(): number | undefined {
-  try {
-    return builtin("node:fs").readdirSync("/proc/self/fd").length - 1; // less the folder itself
-  } catch {
-    return undefined; // There is no /proc, or it may not be read.
-  }
 }
 
 /** Whether a descriptor is a terminal. What a proxy mostly has there, a pipe, a file or /dev/null, is known for what it is without node:tty. */
