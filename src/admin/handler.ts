@@ -23,7 +23,7 @@ const PATHS = {
 
 const OVERVIEW = Object.entries(PATHS).map(([path, help]) => `${path.padEnd(22)} ${help}\n`).join("");
 
-/** Makes the handler. It answers GET and HEAD, and never throws. */
+/** Makes the handler. It answers GET, HEAD alike (the server leaves the body out), and never throws. */
 export function createAdminHandler(parts: AdminParts): HttpHandler {
   let explaining = 0;
 
@@ -96,11 +96,10 @@ export function createAdminHandler(parts: AdminParts): HttpHandler {
     if (!isOwnName(url.hostname)) {
       return text(
         403,
-        `${url.hostname} is no name of this endpoint: ask by address, as localhost or by the Service's name\n`,
+        `${url.hostname} is no name of this endpoint: ask by address, as localhost, or as SERVICE.NAMESPACE.svc\n`,
       );
     }
-    const response = await answer(url, request);
-    return method === "HEAD" ? new Response(null, response) : response;
+    return await answer(url, request);
   };
 }
 
@@ -109,8 +108,9 @@ export function createAdminHandler(parts: AdminParts): HttpHandler {
  * its own lead to this endpoint (DNS rebinding), but not one of these.
  */
 function isOwnName(hostname: string): boolean {
-  return hostname.startsWith("[") || /^[0-9.]+$/.test(hostname) || !hostname.includes(".") ||
-    /\.svc(\.cluster\.local)?\.?$/.test(hostname);
+  const name = hostname.replace(/\.$/, "");
+  return name.startsWith("[") || /^[0-9.]+$/.test(name) || !name.includes(".") ||
+    /\.svc(\.cluster\.local)?$/.test(name);
 }
 
 function describeRules({ policy, rules, facts, readTraffic }: ProxyState): Record<string, unknown> {

@@ -4,11 +4,14 @@ import type { ProxyState } from "../admin/sources.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import { lookUpWithin } from "../explain/explain_target.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
-import type { HttpListener } from "../runtime/runtime.ts";
+import type { HttpLimits, HttpListener } from "../runtime/runtime.ts";
 import type { CommandContext } from "./command.ts";
 
 /** How long the data plane's threads have to answer: less than a probe waits. */
 const PING_MS = 1_000;
+
+/** More than probes, scrapes and people need at once. Their descriptors are among those that are kept from the data plane. */
+const LIMITS: HttpLimits = { maxConnections: 32, patienceMs: 10_000 };
 
 /** The running proxy, as far as it is there. */
 export interface AdminView {
@@ -48,5 +51,5 @@ export async function openAdmin({ runtime, settings }: CommandContext): Promise<
     },
   });
   const { address, port } = settings.admin;
-  return { readiness, view, listener: await runtime.http.serve(address, port, handle) };
+  return { readiness, view, listener: await runtime.http.serve(address, port, handle, LIMITS) };
 }

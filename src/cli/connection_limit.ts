@@ -1,6 +1,6 @@
 // Owns how many client connections there may be where nobody has said.
 
-/** Descriptors for everything that is no connection: listeners, name servers, files, the runtime's own. */
+/** Descriptors for everything that is no connection of the proxy's: listeners, the admin endpoint, name servers, files, the runtime's own. */
 const RESERVED_FILES = 64;
 
 /** Containers may have no limit, or one of a thousand million; nobody means that many connections. */

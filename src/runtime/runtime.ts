@@ -149,12 +149,25 @@ export interface Inputs {
 /** A server of the runtime's own for a few requests: health, metrics. Not of the data path. */
 export interface Http {
   /** Serves on an address (undefined: every one). Throws CommandFailure with one clear line where it can't. */
-  serve(address: IpAddress | undefined, port: number, handle: HttpHandler): Promise<HttpListener>;
+  serve(
+    address: IpAddress | undefined,
+    port: number,
+    handle: HttpHandler,
+    limits: HttpLimits,
+  ): Promise<HttpListener>;
   /** Asks `GET path` of an address, obeying no proxy. Rejects with an Error of a few words where no answer comes in time. */
   get(server: SocketAddress, path: string, limitMs: number): Promise<HttpAnswer>;
 }
 
-/** Answers one request. What it throws becomes a 500. */
+/** What a server gives to those who connect. */
+export interface HttpLimits {
+  /** Connections at once. One more is taken, and ends another: of those without a request the one that is quiet longest. */
+  readonly maxConnections: number;
+  /** How long a request may take to come, its answer to be taken, and the next request to begin. It is kept roughly. */
+  readonly patienceMs: number;
+}
+
+/** Answers one request, without its body. What it throws becomes a 500. */
 export type HttpHandler = (request: Request) => Response | Promise<Response>;
 
 /** A server that listens. */

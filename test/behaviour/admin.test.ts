@@ -64,14 +64,51 @@ behaviour("Admin endpoint", () => {
     const { proxy, admin } = await startWithAdmin({ rules: LOOPBACK_RULES });
     await using _ = proxy;
     const table = [
-      ...["127.0.0.1", "10.1.2.3", "[::1]", "localhost", "proxy", "proxy.egress.svc", "proxy.egress.svc.cluster.local"]
+      ...[
+        "127.0.0.1",
+        "10.1.2.3",
+        "[::1]",
+        "localhost",
+        "localhost.",
+        "proxy",
+        "proxy.egress.svc",
+        "proxy.egress.svc.cluster.local",
+      ]
         .map((host) => ({ host, status: 200 })),
-      ...["rebind.example", "proxy.egress.svc.example", "a.local"].map((host) => ({ host, status: 403 })),
+      ...["rebind.example", "proxy.egress.svc.example", "proxy.egress", "a.local"].map((host) => ({
+        host,
+        status: 403,
+      })),
     ];
     for (const { host, status } of table) {
       const answer = await askAdmin(admin, "/readyz", { host });
       expect([host, answer.status]).toEqual([host, status]);
       if (status === 403) expect(answer.body).toStartWith(`${host} is no name of this endpoint`);
+    }
+  });
+
+  test("keeps nobody out, and costs the proxy no descriptors, where somebody opens many connections", async () => {
+    const { proxy, admin } = await startWithAdmin({ rules: LOOPBACK_RULES });
+    await using _ = proxy;
+    const silent = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const connection = await connectRaw({ host: "127.0.0.1", port: admin });
+        await connection.send("G");
+        return connection;
+      }),
+    );
+    try {
+      const untilMs = performance.now() + DEADLINE_MS;
+      const open = () => silent.filter(({ ending }) => ending === undefined).length;
+      while (open() > 32 && performance.now() < untilMs) {
+        expect((await askAdmin(admin, "/readyz")).status).toBe(200);
+        await using client = await connectRaw(proxy);
+        await client.send("GET http://127.0.0.66/ HTTP/1.1\r\nHost: h\r\n\r\n");
+        expectRefusal(await client.readResponse(), { status: 403, error: "http_request_denied" });
+      }
+      expect(open()).toBeLessThanOrEqual(32);
+    } finally {
+      await Promise.all(silent.map((connection) => connection[Symbol.asyncDispose]()));
     }
   });
 

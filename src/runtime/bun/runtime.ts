@@ -3,11 +3,11 @@ import { builtin } from "../node/builtin.ts";
 import { systemClock } from "../node/clock.ts";
 import { systemDns } from "../node/dns_transport.ts";
 import { readFileLimit } from "../node/file_limit.ts";
+import { createHttp } from "../node/http.ts";
 import { systemFiles, systemFolders } from "../node/files.ts";
 import { systemInputs } from "../node/inputs.ts";
 import { createProcess } from "../node/process.ts";
 import type { CreateEngine, Runtime } from "../runtime.ts";
-import { bunHttp } from "./http.ts";
 import { systemNetwork } from "../posix/network_sockets.ts";
 import { openThreads } from "../posix/threads.ts";
 import { BunEngine } from "./engine.ts";
@@ -29,7 +29,7 @@ export function createBunRuntime(threadProgram: URL): Runtime {
     files: systemFiles,
     folders: systemFolders,
     inputs: systemInputs,
-    http: bunHttp,
+    http: createHttp(),
     process: createProcess({
       args: process.argv.slice(2), // In a compiled executable too, where Bun makes up the first two.
       writeStdout: (bytes) => writeDescriptor(1, bytes),

@@ -1,8 +1,7 @@
 // Owns the listening sockets: where they listen, and that they go on when descriptors ran out. Knows no connection.
 //
-// In Deno 2.9 a listener of node:net that meets EMFILE at accept() tells nobody and never accepts again, not even when
-// descriptors are free (contract case "when descriptors run out"). Its handle's own listen() arms it again, and does nothing
-// to one that is armed. So that is called often while descriptors are scarce, and now and then in any case.
+// Deno's listeners are to be armed again then (see keep_accepting.ts): often while descriptors are scarce, and now and then
+// in any case.
 import { createServer, type Server, type Socket } from "node:net";
 import { clearTimeout, setTimeout } from "node:timers";
 import { IpAddress } from "../../address/ip_address.ts";
@@ -10,6 +9,7 @@ import { countOpenFiles } from "../node/file_limit.ts";
 import { listenAnywhere } from "../node/listen_anywhere.ts";
 import { systemErrorCode } from "../node/system_error.ts";
 import type { SocketAddress } from "../runtime.ts";
+import { armAgain, BACKLOG } from "./keep_accepting.ts";
 
 const REST_MS = 100;
 const WATCH_MS = 1_000;
@@ -17,8 +17,6 @@ const WATCH_MS = 1_000;
 const SPARE_DESCRIPTORS = 16;
 /** How many descriptors the runtime itself is taken to have where they can't be counted. */
 const ASSUMED_OTHER_DESCRIPTORS = 32;
-/** What is asked of listen(2); the kernel cuts it to net.core.somaxconn. */
-const BACKLOG = 65535;
 
 /** What the acceptor needs of its engine. */
 export interface AcceptHost {
@@ -94,12 +92,6 @@ export class Acceptor {
       server.listen({ host, port, backlog: BACKLOG, ipv6Only: false }, () => resolve(server));
     });
   }
-}
-
-/** The handle is no part of node's documented interface; where it is another, nothing is done. */
-function armAgain(server: Server): void {
-  const { _handle: handle } = server as unknown as { readonly _handle?: { listen?(backlog: number): number } | null };
-  handle?.listen?.(BACKLOG);
 }
 
 function addressOf(server: Server): SocketAddress {

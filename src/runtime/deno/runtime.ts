@@ -8,6 +8,7 @@ import process from "node:process";
 import { systemClock } from "../node/clock.ts";
 import { systemDns } from "../node/dns_transport.ts";
 import { readFileLimit } from "../node/file_limit.ts";
+import { createHttp } from "../node/http.ts";
 import { systemFiles, systemFolders } from "../node/files.ts";
 import { systemInputs } from "../node/inputs.ts";
 import type { WriteSome } from "../node/output.ts";
@@ -15,9 +16,9 @@ import { createProcess } from "../node/process.ts";
 import { systemNetwork } from "../posix/network_sockets.ts";
 import { openThreads } from "../posix/threads.ts";
 import type { CreateEngine, Runtime } from "../runtime.ts";
-import { denoHttp } from "./http.ts";
 import { DenoEngine } from "./engine.ts";
 import { denoFfi } from "./ffi.ts";
+import { keepAccepting } from "./keep_accepting.ts";
 
 const PIPE_BUF_BYTES = 4096;
 const O_NONBLOCK = 0o4000;
@@ -39,7 +40,7 @@ export function createDenoRuntime(threadProgram: URL): Runtime {
     files: systemFiles,
     folders: systemFolders,
     inputs: systemInputs,
-    http: denoHttp,
+    http: createHttp(keepAccepting),
     process: createProcess({
       args: Deno.args,
       // Not node:fs: its write() to a full pipe blocks the loop (2.9).

@@ -5,6 +5,7 @@ interface Modules {
   readonly "node:child_process": typeof import("node:child_process");
   readonly "node:dgram": typeof import("node:dgram");
   readonly "node:fs": typeof import("node:fs");
+  readonly "node:http": typeof import("node:http");
   readonly "node:net": typeof import("node:net");
   readonly "node:os": typeof import("node:os");
   readonly "node:tty": typeof import("node:tty");
