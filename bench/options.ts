@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly only: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
+  /** Whether each round has processes of its own. */
+  readonly fresh: boolean;
   readonly peers: readonly string[];
   readonly ours: string | undefined;
   /** A second build, to be measured beside the first as the peer "other". */
@@ -23,6 +25,7 @@ const HELP = `Usage: npm run bench -- [options]
   --only NAME         a metric or group (repeatable, or with commas): http, connect, bulk, ping, idle, startup, rules
   --rounds N          rounds in which all peers take turns (4; quick 3)
   --seconds S         length of one window (2; quick 1)
+  --fresh             new processes for each round: a runtime compiles its hot code anew in each process, and not alike
   --peers A,B         ${DEFAULT_PEERS.join(",")}
                       as far as they are installed; also ours-portable
   --ours COMMAND      the command that stands for this project; without it dist/egress-http-proxy, compiled where the
@@ -48,6 +51,7 @@ export function parseOptions(
         only: { type: "string", multiple: true, default: [] },
         rounds: { type: "string" },
         seconds: { type: "string" },
+        fresh: { type: "boolean", default: false },
         peers: { type: "string", default: DEFAULT_PEERS.join(",") },
         ours: { type: "string" },
         other: { type: "string" },
@@ -71,6 +75,7 @@ export function parseOptions(
     only: values.only.flatMap(split),
     rounds,
     seconds,
+    fresh: values.fresh,
     peers: [...split(values.peers), ...(values.other === undefined ? [] : ["other"])],
     ours: values.ours,
     other: values.other,

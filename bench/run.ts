@@ -31,6 +31,7 @@ const START_SECONDS = 3;
 interface Run {
   readonly bench: Bench;
   readonly rounds: number;
+  readonly fresh: boolean;
   readonly peers: readonly (Peer | undefined)[];
   repeatsLeft: number;
 }
@@ -81,13 +82,15 @@ export async function runBenchmark(options: BenchOptions, args: readonly string[
   const windows = metrics.map((metric) => countWindows(metric, peers, options.rounds));
   const seconds = metrics.reduce(
     (sum, metric, index) =>
-      sum + (windows[index] ?? 0) * (metric.estimateSeconds(options) + START_SECONDS / options.rounds),
+      sum + (windows[index] ?? 0) *
+        (metric.estimateSeconds(options) + START_SECONDS / (options.fresh ? 1 : options.rounds)),
     0,
   );
   progress(`About ${Math.ceil(seconds / 60)} minutes, a sixth more where other work disturbs it`);
   const run: Run = {
     bench,
     rounds: options.rounds,
+    fresh: options.fresh,
     peers,
     repeatsLeft: Math.ceil(windows.reduce((sum, count) => sum + count, 0) * REPEATED_SHARE),
   };
@@ -145,33 +148,47 @@ function countWindows(metric: Metric, peers: readonly (Peer | undefined)[], roun
   return sessions * Math.min(rounds, metric.mostRounds ?? rounds);
 }
 
-/** Opens the metric for each peer, then goes round them, beginning with another one each time, and closes all. */
+interface OpenSession {
+  readonly name: string;
+  readonly session: Session;
+}
+
+/** Goes round the peers, beginning with another one each time; all are open meanwhile, or a round long where it is to be fresh. */
 async function runMetric(run: Run, metric: Metric): Promise<MetricResults> {
   progress(metric.name);
-  const sessions: { readonly name: string; readonly session: Session }[] = [];
+  const rounds = Math.min(run.rounds, metric.mostRounds ?? run.rounds);
   const windows: Record<string, Window[]> = {};
+  const atOnce = run.fresh ? 1 : rounds;
+  for (let first = 1; first <= rounds; first += atOnce) {
+    const sessions = await openSessions(run, metric);
+    for (const { name } of sessions) windows[name] ??= [];
+    for (let round = first; round < first + atOnce; round++) {
+      for (let turn = 0; turn < sessions.length; turn++) {
+        const next = sessions[(round + turn) % sessions.length];
+        if (next === undefined) continue;
+        const window = await measureQuietly(run, next.session, round);
+        windows[next.name]?.push(window);
+        progress(`  ${round} ${next.name.padEnd(12)} ${formatWindow(window)}`);
+      }
+    }
+    for (const { session } of sessions) await session.close();
+  }
+  return { name: metric.name, group: metric.group, columns: metric.columns, windows };
+}
+
+/** Opens the metric for each peer that has it. */
+async function openSessions(run: Run, metric: Metric): Promise<readonly OpenSession[]> {
+  const sessions: OpenSession[] = [];
   for (const peer of run.peers) {
     const name = peer?.name ?? DIRECT;
     if (excludes(metric, peer) !== undefined) continue;
     try {
       sessions.push({ name, session: await metric.open(run.bench, peer) });
-      windows[name] = [];
     } catch (error) {
       run.bench.remark(`${name} has no figures for ${metric.name}: ${messageOf(error)}`);
     }
   }
-  const rounds = Math.min(run.rounds, metric.mostRounds ?? run.rounds);
-  for (let round = 1; round <= rounds; round++) {
-    for (let turn = 0; turn < sessions.length; turn++) {
-      const next = sessions[(round + turn) % sessions.length];
-      if (next === undefined) continue;
-      const window = await measureQuietly(run, next.session, round);
-      windows[next.name]?.push(window);
-      progress(`  ${round} ${next.name.padEnd(12)} ${formatWindow(window)}`);
-    }
-  }
-  for (const { session } of sessions) await session.close();
-  return { name: metric.name, group: metric.group, columns: metric.columns, windows };
+  return sessions;
 }
 
 async function measureQuietly(run: Run, session: Session, round: number): Promise<Window> {

@@ -5,7 +5,7 @@ import { parseRules } from "../../src/policy/parse_rules.ts";
 
 describe("parseOptions()", () => {
   test("runs everything, four rounds, where nothing is said", () => {
-    expect(parseOptions([])).toMatchObject({ quick: false, only: [], rounds: 4, seconds: 2, ours: undefined });
+    expect(parseOptions([])).toMatchObject({ quick: false, only: [], rounds: 4, seconds: 2, fresh: false });
   });
 
   test("runs shorter where --quick is given, and rounds are still as given", () => {
@@ -23,6 +23,8 @@ describe("parseOptions()", () => {
     expect(options).toMatchObject({ peers: ["ours", "other"], other: "/other/egress-http-proxy" });
     expect(parseOptions([])).toMatchObject({ other: undefined });
   });
+
+  test("takes new processes for each round", () => expect(parseOptions(["--fresh"])).toMatchObject({ fresh: true }));
 
   test("takes smokescreen's path from the flag before the variable", () => {
     const environment = { SMOKESCREEN: "/a" };

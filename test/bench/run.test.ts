@@ -40,6 +40,21 @@ describe("npm run bench", () => {
     expect(await Bun.file(join(folder, "good/latest.md")).text()).toBe(stdout);
   }, LIMIT_MS);
 
+  test("measures new processes in each round where it is to", async () => {
+    const starts = join(folder, "starts");
+    const counted = join(folder, "counted.sh");
+    await Bun.write(counted, `#!/bin/sh\necho >> ${starts}\nexec ${source} "$@"\n`);
+    const peers = ["--peers", "ours", "--only", "ping-1", "--ours", `sh ${counted}`];
+    const startsOf = async (...args: readonly string[]) => {
+      await Bun.write(starts, "");
+      expect((await bench("fresh", ...peers, "--rounds", "2", ...args)).code).toBe(0);
+      return (await Bun.file(starts).text()).length;
+    };
+    const kept = await startsOf();
+    expect(await startsOf("--fresh")).toBe(kept + 1);
+    expect(readResults(join(folder, "fresh/latest.json")).metrics[0]?.windows["ours"]).toHaveLength(2);
+  }, LIMIT_MS);
+
   test("names a peer that does not start, and fails where nothing was measured", async () => {
     const { stderr, code } = await bench("bad", "--peers", "ours", "--only", "ping-1", "--ours", "/bin/false");
     expect(code).toBe(1);
