@@ -23,6 +23,8 @@ export class FakeRuntime {
   stderr = "";
   /** Names and types asked of name servers do not matter here: each query counts. */
   queryCount = 0;
+  /** The clock, which stands still. */
+  nowMs = 0;
   readonly files: Record<string, string | Error>;
   readonly engines: FakeEngine[] = [];
   readonly runtime: Runtime;
@@ -31,7 +33,6 @@ export class FakeRuntime {
 
   constructor(options: FakeOptions = {}) {
     this.files = options.files ?? {};
-    const now = { ms: 0 };
     this.runtime = {
       name: "bun",
       version: "0.0.0",
@@ -40,7 +41,7 @@ export class FakeRuntime {
         this.engines.push(engine);
         return engine;
       },
-      clock: { nowMs: () => now.ms, epochMs: () => 0 },
+      clock: { nowMs: () => this.nowMs, epochMs: () => 0 },
       dns: {
         exchangeUdp: () => {
           this.queryCount++;

@@ -60,6 +60,20 @@ describe("healthcheck asks", () => {
   });
 });
 
+test("healthcheck has one time for both addresses, which is less than a probe's 2 seconds", async () => {
+  const limits: number[] = [];
+  const fake = new FakeRuntime({
+    args: ["healthcheck", "--admin=:8081"],
+    httpGet(_server, _path, limitMs) {
+      limits.push(limitMs);
+      fake.nowMs += limits.length === 1 ? 900 : limitMs;
+      return Promise.reject(new Error("no answer in time"));
+    },
+  });
+  expect(await runCommand(fake.runtime)).toBe(1);
+  expect(limits).toEqual([1500, 600]);
+});
+
 describe("healthcheck fails", () => {
   const NOT_GIVEN =
     "egress-http-proxy: Missing --admin: give it, or EGRESS_HTTP_PROXY_ADMIN, the value that the proxy has\n";

@@ -1,5 +1,6 @@
 // Owns the contract cases of reading files.
 import { notStrictEqual, rejects, strictEqual } from "node:assert";
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +37,24 @@ export const filesCases: readonly RuntimeCase[] = [
   }),
 
   fileCase("readText() says why where it can't read", async ({ files }, folder) => {
-    await rejects(files.readText(folder), /EISDIR|directory/i);
+    await rejects(files.readText(folder), { message: "it is a directory, not a file" });
+    await rejects(files.readText("/dev/zero"), { message: "it is larger than 32 MiB" });
+  }),
+
+  fileCase("readText() reads what is larger than one reading, byte for byte", async ({ files }, folder) => {
+    for (const length of [64 << 10, (64 << 10) + 1, 1_000_003]) {
+      const text = "0123456789".repeat(length / 10 + 1).slice(0, length);
+      await writeFile(join(folder, "rules"), text);
+      strictEqual(await files.readText(join(folder, "rules")) === text, true, `${length} octets`);
+    }
+  }),
+
+  fileCase("readText() reads a pipe to its end", async ({ files }, folder) => {
+    const path = join(folder, "pipe");
+    execFileSync("mkfifo", [path]);
+    const reading = files.readText(path);
+    await writeFile(path, "*.example\n");
+    strictEqual(await reading, "*.example\n");
   }),
 
   fileCase("stamp() is the same until the file is written to", async ({ files }, folder) => {

@@ -12,12 +12,22 @@ export interface DeployedQuery {
 /** The file with the alerts. */
 export const ALERTS_PATH: string = new URL("prometheus-rules.yaml", DEPLOY).pathname;
 
+/** An alert as the file has it. */
+export interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** The alerts. */
+export async function readAlerts(): Promise<Alert[]> {
+  const { groups } = parse(await Bun.file(ALERTS_PATH).text()) as { groups: { rules: Alert[] }[] };
+  return groups.flatMap(({ rules }) => rules);
+}
+
 /** The alerts' queries. */
 export async function readAlertQueries(): Promise<DeployedQuery[]> {
-  const { groups } = parse(await Bun.file(ALERTS_PATH).text()) as {
-    groups: { rules: { alert: string; expr: string }[] }[];
-  };
-  return groups.flatMap(({ rules }) => rules.map(({ alert, expr }) => ({ owner: alert, expr })));
+  return (await readAlerts()).map(({ alert, expr }) => ({ owner: alert, expr }));
 }
 
 /** The dashboard's queries, its variables filled in. */
