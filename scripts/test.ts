@@ -20,6 +20,8 @@ const BIN = `${ROOT}node_modules/.bin`;
 const BUN_TEST = [`${BIN}/bun`, "--no-env-file", "test"];
 // Where much fails the cause is one: the rest would only wait for its deadlines.
 const SHORT = ["--timeout=20000", "--bail=30"];
+// Tests mostly wait, so two files at a time take half as long; each has its own process, proxy and ports.
+const PAIRS = [...SHORT, "--parallel=2"];
 
 const STEPS: readonly Step[] = [
   { name: "setup", title: "Programs that tests drive", command: ["./test/setup_packages.sh"] },
@@ -41,7 +43,7 @@ const STEPS: readonly Step[] = [
     title: "Unit, architecture, contract and behaviour tests (bun test)",
     command: [
       ...BUN_TEST,
-      ...SHORT,
+      ...PAIRS,
       "--path-ignore-patterns=test/e2e/**",
       "--path-ignore-patterns=test/reliability/**",
       "./test",
@@ -50,7 +52,7 @@ const STEPS: readonly Step[] = [
   {
     name: "behaviour-portable",
     title: "Behaviour with the portable engine (bun test)",
-    command: [...BUN_TEST, ...SHORT, "./test/behaviour"],
+    command: [...BUN_TEST, ...PAIRS, "./test/behaviour"],
     env: { EGRESS_TEST_ENGINE: "portable" },
   },
   ...denoSteps(),
@@ -58,7 +60,7 @@ const STEPS: readonly Step[] = [
   {
     name: "behaviour-executable",
     title: "Behaviour of the executable, with two workers (bun test)",
-    command: [...BUN_TEST, ...SHORT, "./test/behaviour"],
+    command: [...BUN_TEST, ...PAIRS, "./test/behaviour"],
     env: { EGRESS_TEST_TARGET: "executable", EGRESS_TEST_WORKERS: "2" },
   },
   {
@@ -85,13 +87,13 @@ function denoSteps(): Step[] {
     {
       name: "behaviour-deno",
       title: "Behaviour on Deno (bun test against deno run)",
-      command: [...BUN_TEST, ...SHORT, "./test/behaviour"],
+      command: [...BUN_TEST, ...PAIRS, "./test/behaviour"],
       env: { EGRESS_TEST_TARGET: "deno" },
     },
     {
       name: "behaviour-deno-portable",
       title: "Behaviour on Deno with the portable engine (bun test against deno run)",
-      command: [...BUN_TEST, ...SHORT, "./test/behaviour"],
+      command: [...BUN_TEST, ...PAIRS, "./test/behaviour"],
       env: { EGRESS_TEST_TARGET: "deno", EGRESS_TEST_ENGINE: "portable" },
     },
   ];

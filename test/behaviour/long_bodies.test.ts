@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { expect, test } from "bun:test";
 import { connectRaw } from "../support/raw_client.ts";
+import { between } from "../support/log_lines.ts";
 import { OK_ANSWER, Origin } from "../support/origin.ts";
 import { behaviour, LOOPBACK_RULES, useProxy } from "../support/suite.ts";
 
@@ -100,7 +101,7 @@ behaviour("Long bodies", () => {
           expect(octets.length).toBeLessThan(body.length);
           expect(octets).not.toEndWith("\r\n0\r\n\r\n");
           if (version === "1.0") expect(ending).toBe("reset");
-          const entry = await proxy().waitForAccess("its line", ({ port }) => port === origin.port);
+          const entry = await proxy().waitForAccess("its line", between(client, origin));
           expect(entry.error).toBe(end === "finish" ? "http_protocol_error" : "connection_terminated");
           expect(entry.bytes_to_client).toBeGreaterThan(MIB);
         });
@@ -218,7 +219,7 @@ behaviour("Long bodies", () => {
     const response = await client.readResponse();
     const whole = await proxy().waitForAccess(
       "the PUT",
-      ({ method, port }) => method === "PUT" && port === origin.port,
+      (entry) => entry.method === "PUT" && between(client, origin)(entry),
     );
     expect(whole.bytes_from_client).toBe(head.length + LONG.length);
     expect(whole.bytes_to_client).toBe(response.raw.length);
@@ -229,7 +230,7 @@ behaviour("Long bodies", () => {
     client.reset();
     const cut = await proxy().waitForAccess(
       "the POST",
-      ({ method, port }) => method === "POST" && port === origin.port,
+      (entry) => entry.method === "POST" && between(client, origin)(entry),
     );
     expect(cut.bytes_from_client).toBe(head.length + 1 + 2 * MIB);
     expect(cut.details).toBe("the client went away");

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { type DnsStub, startDnsStub } from "../support/dns_stub.ts";
 import { expectRefusal } from "../support/expectations.ts";
 import { connectRaw } from "../support/raw_client.ts";
+import { between } from "../support/log_lines.ts";
 import { OK_ANSWER, Origin } from "../support/origin.ts";
 import { OWN_REMOTE_ADDRESS } from "../support/own_address.ts";
 import { behaviour, useProxy } from "../support/suite.ts";
@@ -33,7 +34,7 @@ behaviour("Report only", () => {
           await client.send(`${method} ${target} HTTP/1.1\r\nHost: h\r\n\r\n`);
           expect((await client.readResponse(method)).status).toBe(200);
           client.finish();
-          const entry = await proxy().waitForAccess("this request", (found) => found.port === origin.port);
+          const entry = await proxy().waitForAccess("this request", between(client, origin));
           expect([entry.decision, entry.would_deny, entry.rule, entry.rule_line, entry.status]).toEqual([
             "allow",
             true,
@@ -51,7 +52,7 @@ behaviour("Report only", () => {
     await using client = await connectRaw(proxy());
     await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
     expect((await client.readResponse()).status).toBe(200);
-    const entry = await proxy().waitForAccess("this request", (found) => found.port === origin.port);
+    const entry = await proxy().waitForAccess("this request", between(client, origin));
     expect([entry.decision, entry.would_deny ?? false, entry.rule]).toEqual(["allow", false, "127.0.0.5"]);
   });
 
@@ -102,7 +103,7 @@ behaviour("Without --report-only", () => {
       await using client = await connectRaw(proxy());
       await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
       expect((await client.readResponse()).status).toBe(200);
-      const entry = await proxy().waitForAccess("this request", (found) => found.port === origin.port);
+      const entry = await proxy().waitForAccess("this request", between(client, origin));
       expect([entry.decision, "would_deny" in entry, entry.rule, entry.rule_line]).toEqual(["allow", false, "*", 2]);
     },
   );

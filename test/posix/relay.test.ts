@@ -171,10 +171,15 @@ describe.skipIf(process.platform !== "linux")("join", () => {
       first.clientPeer.end("some");
       first.upstreamPeer.end("octets");
       await kit.joinEnd(first);
-      const second = await kit.joined();
       const ids = [first.client, first.upstream];
-      expect(ids.includes(second.client) || ids.includes(second.upstream)).toBe(true);
-      expect(kit.engine.joinedBytes(second.client)).toBe(0);
-      expect(kit.engine.joinedBytes(second.upstream)).toBe(0);
+      // Which descriptors are free again by then is the kernel's to say: the peers have some of them.
+      let reused = false;
+      for (let turn = 0; turn < 20 && !reused; turn++) {
+        const { client, upstream } = await kit.joined();
+        reused = ids.includes(client) || ids.includes(upstream);
+        expect(kit.engine.joinedBytes(client)).toBe(0);
+        expect(kit.engine.joinedBytes(upstream)).toBe(0);
+      }
+      expect(reused).toBe(true);
     }));
 });

@@ -71,3 +71,11 @@ export class LogLines {
 export function isAccess(entry: LogEntry): boolean {
   return "decision" in entry;
 }
+
+/** Finds the lines of one client's requests to one origin. Either's port alone may be that of an earlier one's. */
+export function between(
+  client: { readonly localPort: number },
+  origin: { readonly port: number },
+): (entry: LogEntry) => boolean {
+  return (entry) => entry.port === origin.port && String(entry.client).endsWith(`:${client.localPort}`);
+}

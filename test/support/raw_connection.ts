@@ -25,6 +25,7 @@ export class RawConnection implements AsyncDisposable {
   #unreadLength = 0;
   #ending: Ending | undefined;
   #gone = false;
+  #localPort: number;
   /** Octets received so far, read or not. */
   receivedLength = 0;
   /** Octets received up to the first MiB, for messages and for what was said in all. */
@@ -32,7 +33,9 @@ export class RawConnection implements AsyncDisposable {
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#localPort = socket.localPort ?? 0;
     socket.setNoDelay(true);
+    socket.once("connect", () => this.#localPort = socket.localPort ?? 0);
     socket.on("data", (bytes: Buffer) => {
       this.#unread.push(bytes);
       this.#unreadLength += bytes.length;
@@ -59,9 +62,9 @@ export class RawConnection implements AsyncDisposable {
     return this.#join().toString("latin1");
   }
 
-  /** Our side's port, for matching with logs. */
+  /** Our side's port, for matching with logs; it stays known when the connection has ended. */
   get localPort(): number {
-    return this.#socket.localPort ?? 0;
+    return this.#localPort;
   }
 
   /** Sends; resolves when the kernel took it, or false where the connection is gone. */
