@@ -92,7 +92,7 @@ function formatGroup(results: Results, group: string): string[] {
   const others = [
     ...names.filter((name) => name === "squid"),
     ...rivals,
-    ...names.filter((name) => STAND_INS.includes(name) || name === "direct"),
+    ...names.filter((name) => STAND_INS.includes(name) || ["direct", "other"].includes(name)),
   ];
   const rows = metrics.flatMap((metric) =>
     metric.columns.filter(({ key }) => names.some((name) => figuresOf(metric, name, key).size > 0)).map((column) => [
