@@ -119,6 +119,21 @@ export const httpCases: readonly RuntimeCase[] = [
     for (const peer of quiet) peer.socket.destroy();
   }),
 
+  httpCase("who asks again and again before it has its answer is cut off", PATIENT, async () => {
+    asked++;
+    await slow.promise;
+    return new Response("done");
+  }, async ({ connect, ask }) => {
+    asked = 0;
+    slow = Promise.withResolvers();
+    const peer = await connect();
+    peer.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000));
+    await peer.until("the end", () => peer.hasEnded || peer.isClosed);
+    strictEqual(asked, 1);
+    slow.resolve();
+    match(await ask(request("GET /", "Host: h")), /done$/);
+  }),
+
   httpCase("a connection with a request stays while others are quiet", PATIENT, async (request) => {
     if (request.url.endsWith("/slow")) await slow.promise;
     return new Response("done");
@@ -218,3 +233,4 @@ export const httpCases: readonly RuntimeCase[] = [
 ];
 
 let slow: PromiseWithResolvers<void>;
+let asked = 0;

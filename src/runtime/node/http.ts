@@ -58,12 +58,16 @@ function createHttpServer(handle: HttpHandler, { maxConnections, patienceMs }: H
   });
   server.on("request", (message, response) => {
     const { socket } = message;
-    places.begin(socket);
-    response.on("close", () => places.end(socket));
+    // One that asks again before it has its answer (pipelining) could ask for more than memory holds.
+    if (!places.begin(socket)) return void socket.destroy();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    response.on("close", () => {
+      places.end(socket);
+      clearTimeout(timer);
+    });
     void answer(message, response, handle).then(() => {
-      // Whoever never reads its answer is not waited for.
-      const timer = setTimeout(() => socket.destroy(), patienceMs);
-      response.on("close", () => clearTimeout(timer));
+      // Whoever never takes its answer is not waited for.
+      if (!socket.destroyed) timer = setTimeout(() => socket.destroy(), patienceMs);
     });
   });
   return server;

@@ -33,9 +33,11 @@ export class HttpPlaces<Connection extends Place> {
     this.#quiet.add(connection);
   }
 
-  /** Notes that a connection asks. */
-  begin(connection: Connection): void {
-    if (this.#quiet.delete(connection)) this.#asking.add(connection);
+  /** Notes that a connection asks; false where it does already, or is none of these. */
+  begin(connection: Connection): boolean {
+    if (!this.#quiet.delete(connection)) return false;
+    this.#asking.add(connection);
+    return true;
   }
 
   /** Notes that a connection has its answer. */
