@@ -47,7 +47,7 @@ export async function runLoad(world: World, settings: LoadSettings): Promise<Loa
 
   const swapping = rulesFile === undefined ? undefined : setInterval(() => {
     const text = RULE_TEXTS[++swaps % 2]!;
-    const next = `${rulesFile}.${swaps % 4}`;
+    const next = `${rulesFile}.${swaps}`; // Its own: on a busy machine one may still be on its way.
     writeFile(next, text).then(() => rename(next, rulesFile)).catch((error) => failures.push(String(error)));
   }, SWAP_MS);
   const freezing = setInterval(() => {

@@ -18,6 +18,27 @@ export interface OriginOptions {
 /** An answer of 200 with a body of known length. */
 export const OK_ANSWER = "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 2\r\n\r\nok";
 
+/** Where the proxies of the tests listen. */
+const PROXY_ADDRESS = "127.0.0.1";
+/** How many ports are tried that are free for a proxy, for one that is free here too. */
+const MOST_TRIES = 20;
+
+async function listen(server: Server, port: number, address: string): Promise<number> {
+  await within(
+    `a listener on ${address}`,
+    new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, address, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    }),
+  );
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") throw new Error("The listener has no port");
+  return bound.port;
+}
+
 /** A raw server on loopback. */
 export class Origin implements AsyncDisposable {
   readonly address: string;
@@ -26,12 +47,12 @@ export class Origin implements AsyncDisposable {
   readonly connections: RawConnection[] = [];
   /** All complete requests that ever came to an answering origin, in order. */
   readonly requests: HttpRequest[] = [];
-  readonly #server: Server;
+  readonly #servers: readonly Server[];
   readonly #changed: Signal;
   #taken = 0;
 
-  private constructor(server: Server, changed: Signal, address: string, port: number) {
-    this.#server = server;
+  private constructor(servers: readonly Server[], changed: Signal, address: string, port: number) {
+    this.#servers = servers;
     this.#changed = changed;
     this.address = address;
     this.port = port;
@@ -39,19 +60,26 @@ export class Origin implements AsyncDisposable {
 
   /** Starts one. */
   static async start(options: OriginOptions = {}): Promise<Origin> {
-    const address = options.address ?? "127.0.0.1";
+    const address = options.address ?? PROXY_ADDRESS;
     const changed = new Signal();
     const server = createServer({ allowHalfOpen: true });
-    await within(
-      `a listener on ${address}`,
-      new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(options.port ?? 0, address, resolve);
-      }),
-    );
-    const bound = server.address();
-    if (bound === null || typeof bound === "string") throw new Error("The listener has no port");
-    const origin = new Origin(server, changed, address, bound.port);
+    const servers = [server];
+    let port = options.port ?? 0;
+    for (;;) {
+      // The port is kept from a proxy's: one on another address of this machine with the same port is taken for the proxy.
+      if (options.port === undefined && ![PROXY_ADDRESS, "0.0.0.0", "::"].includes(address)) {
+        const keeper = createServer();
+        port = await listen(keeper, 0, PROXY_ADDRESS);
+        servers.push(keeper);
+      }
+      try {
+        port = await listen(server, port, address);
+        break;
+      } catch (error) {
+        if (servers.length === 1 || servers.length > MOST_TRIES) throw error;
+      }
+    }
+    const origin = new Origin(servers, changed, address, port);
     server.on("connection", (socket) => {
       const connection = new RawConnection(socket);
       origin.connections.push(connection);
@@ -88,7 +116,7 @@ export class Origin implements AsyncDisposable {
 
   /** Closes the listener and every connection. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close();
+    for (const server of this.#servers) server.close();
     for (const connection of this.connections) await connection[Symbol.asyncDispose]();
   }
 
