@@ -71,7 +71,7 @@ const STEPS: readonly Step[] = [
   {
     name: "e2e",
     title: "End to end: real clients, root file system, image (bun test)",
-    command: [...BUN_TEST, "--timeout=120000", "./test/e2e"],
+    command: [...BUN_TEST, "./test/e2e"],
   },
 ];
 

@@ -1,6 +1,6 @@
 // Drives the proxy, on every engine, with the clients that egress pods serve, under the rules of OpenShift's pod example, and
 // reads its access log for each. Names come from a stub name server, origins are on loopback.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,6 +19,8 @@ import {
   makeNpmPackage,
   startClientOrigin,
 } from "./client_origin.ts";
+
+setDefaultTimeout(120_000);
 
 /** OpenShift's example, with the range that holds this test's origins before its last line. */
 const RULES = ["!*.example.com", "!192.168.1.0/24", "192.168.2.1", "127.0.0.0/8", "*"];

@@ -1,10 +1,12 @@
 // Holds compile.sh to what it promises: one line for each refusal, and executables for both CPUs. It runs in a copy of
 // the tree, so that dist/ stays what the other tests run.
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { arch, tmpdir } from "node:os";
 import { mustRun, runProgram } from "../support/run_program.ts";
+
+setDefaultTimeout(120_000);
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 

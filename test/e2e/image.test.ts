@@ -1,12 +1,14 @@
 // Builds the two images of the Dockerfile, with what compile.sh laid out in place of the build stage (whose base image is
 // in a registry), and reads them: files, user, entry point, environment, health check, labels.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { compiled, linuxRoot, program, working } from "../support/requirements.ts";
 import { mustRun } from "../support/run_program.ts";
+
+setDefaultTimeout(120_000);
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 

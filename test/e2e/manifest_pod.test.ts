@@ -1,12 +1,14 @@
 // What `manifest` prints, run: for each network the pod of the printed YAML, its containers with their own variables and
 // with the printed rules as their file, in the network that its annotations ask the cluster for.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { type Finished, mustRun, runProgram } from "../support/run_program.ts";
 import { findSchemaFaults } from "../manifest/kubernetes_schema.ts";
 import { onlyOf, type Parsed, parseManifest, podOf } from "../manifest/cases.ts";
 import { type Container, findPodObstacle, PodContainers } from "./pod_containers.ts";
 import { OutsideServer, POD_ADDRESS, RouterWorld } from "./router_world.ts";
+
+setDefaultTimeout(120_000);
 
 const EXECUTABLE = new URL("../../dist/egress-http-proxy", import.meta.url).pathname;
 const RULES = "# The partner\n!203.0.113.66\n203.0.113.0/24\n";

@@ -1,6 +1,6 @@
 // A real Prometheus scrapes the executable at work: it takes the exposition, every alert and every query of the dashboard,
 // and each of them finds something.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { DEADLINE_MS, within } from "../support/deadline.ts";
@@ -12,6 +12,8 @@ import { OK_ANSWER, Origin } from "../support/origin.ts";
 import { connectRaw, type Endpoint } from "../support/raw_client.ts";
 import { compiled, program } from "../support/requirements.ts";
 import { mustRun } from "../support/run_program.ts";
+
+setDefaultTimeout(120_000);
 
 const SKIP_REASON = await compiled() ?? program("prometheus", "promtool")();
 if (SKIP_REASON !== undefined) console.log(`A real Prometheus skipped: ${SKIP_REASON}`);

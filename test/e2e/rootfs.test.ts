@@ -1,6 +1,6 @@
 // Runs what compile.sh lays out for the image, alone in a root file system of its own and as little privileged as can
 // be, and drives it from outside: an allowed and a denied request, a tunnel, its end by SIGTERM.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, readdir, readFile, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { makeCertificate } from "../support/certificate.ts";
@@ -11,6 +11,8 @@ import { LogLines } from "../support/log_lines.ts";
 import { compiled, linuxRoot, program, working } from "../support/requirements.ts";
 import { mustRun } from "../support/run_program.ts";
 import { type ClientOrigin, startClientOrigin } from "./client_origin.ts";
+
+setDefaultTimeout(120_000);
 
 const ROOTFS = new URL("../../dist/rootfs", import.meta.url).pathname;
 const ENTER = new URL("enter_rootfs.sh", import.meta.url).pathname;

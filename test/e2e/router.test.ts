@@ -1,6 +1,6 @@
 // setup-network in network namespaces of its own: the state that it leaves is the one of the same `ip` commands, a second
 // run changes nothing, its announcements arrive, and where it fails the network is as it was.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { bunFfi } from "../../src/runtime/bun/ffi.ts";
 import { systemNetwork } from "../../src/runtime/posix/network_sockets.ts";
 import { linuxRoot, program, working } from "../support/requirements.ts";
@@ -8,6 +8,8 @@ import { type Finished, mustRun, runProgram } from "../support/run_program.ts";
 import { within } from "../support/deadline.ts";
 import { linesOf } from "../support/lines_of.ts";
 import { readNetworkState } from "./network_state.ts";
+
+setDefaultTimeout(120_000);
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const BIN = `${ROOT}node_modules/.bin`;

@@ -1,6 +1,6 @@
 // The egress router pod as a whole: the init container and then the proxy container, both out of the image's root file
 // system and with their containers' privileges, between a cluster and an outside world of network namespaces.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { within } from "../support/deadline.ts";
 import type { Proxy } from "../support/launcher.ts";
 import { linesOf } from "../support/lines_of.ts";
@@ -8,6 +8,8 @@ import { type Finished, mustRun, runProgram } from "../support/run_program.ts";
 import { readNetworkState } from "./network_state.ts";
 import { type Container, findPodObstacle, PodContainers } from "./pod_containers.ts";
 import { CLIENT_ADDRESS, MACVLAN_MAC, OutsideServer, POD_ADDRESS, RouterWorld } from "./router_world.ts";
+
+setDefaultTimeout(120_000);
 
 const HERE = new URL(".", import.meta.url).pathname;
 const SOURCE = "192.168.12.99";

@@ -1,5 +1,5 @@
 // Starts the program in the ways that README.md names, with its environment as a pod has it, and ends it by SIGTERM.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startChild } from "../support/child_process.ts";
 import { DEADLINE_MS } from "../support/deadline.ts";
 import { Proxy } from "../support/launcher.ts";
@@ -7,6 +7,8 @@ import { LogLines } from "../support/log_lines.ts";
 import { OK_ANSWER, Origin } from "../support/origin.ts";
 import { connectRaw } from "../support/raw_client.ts";
 import { compiled } from "../support/requirements.ts";
+
+setDefaultTimeout(120_000);
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const BIN = `${ROOT}node_modules/.bin`;

@@ -1,6 +1,6 @@
 // Holds the static executable to its word: one file that needs no other. It is read, run alone in an empty root with and
 // without /proc, /dev and /etc, compiled twice, and compiled for arm64.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, realpath, rm, symlink } from "node:fs/promises";
 import { arch, tmpdir } from "node:os";
@@ -9,6 +9,8 @@ import { Proxy } from "../support/launcher.ts";
 import { LogLines } from "../support/log_lines.ts";
 import { compiled, linuxRoot, program, working } from "../support/requirements.ts";
 import { mustRun, runProgram } from "../support/run_program.ts";
+
+setDefaultTimeout(120_000);
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const ROOTFS = `${ROOT}dist/rootfs`;
