@@ -19,6 +19,8 @@ const STATUS_REASONS: Readonly<Record<number, string>> = {
 };
 
 const RETRY_AFTER_SECONDS = 1;
+/** What may stand in a structured-field token behind its first character (RFC 9651 §3.3.4). */
+const SF_TOKEN_CHARACTER = /[A-Za-z0-9!#$%&'*+.^_`|~:/-]/;
 const encoder = new TextEncoder();
 
 /** What an answer of the proxy's own depends on besides its error. */
@@ -103,6 +105,9 @@ function splitMembers(value: string): string[] {
   return members;
 }
 
+/** Whether a member's name is ours, as a token or as a string, in whatever case; a longer name (egress-http-proxy-2) is another's. */
 function claimsOwnName(member: string): boolean {
-  return member.toLowerCase().startsWith(PROXY_NAME, member.startsWith('"') ? 1 : 0);
+  const start = member.startsWith('"') ? 1 : 0;
+  if (!member.toLowerCase().startsWith(PROXY_NAME, start)) return false;
+  return !SF_TOKEN_CHARACTER.test(member.charAt(start + PROXY_NAME.length));
 }

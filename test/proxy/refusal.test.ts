@@ -50,6 +50,10 @@ describe("stripOwnProxyStatus()", () => {
     { name: "a member of our name", input: "egress-http-proxy; error=dns_error", expected: undefined },
     { name: "in capitals", input: "Egress-HTTP-Proxy", expected: undefined },
     { name: "as a string", input: '"egress-http-proxy"; error=x', expected: undefined },
+    { name: "of our name and a blank", input: "egress-http-proxy ;e=1", expected: undefined },
+    { name: "a longer name", input: "egress-http-proxy-2; error=x", expected: "egress-http-proxy-2; error=x" },
+    { name: "a name under ours", input: "egress-http-proxy.b; e=x", expected: "egress-http-proxy.b; e=x" },
+    { name: "a longer name as a string", input: '"egress-http-proxy2"', expected: '"egress-http-proxy2"' },
     { name: "between two others", input: "a, egress-http-proxy;e=1 ,b", expected: "a, b" },
     {
       name: "a comma in a string",
