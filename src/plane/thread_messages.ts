@@ -16,6 +16,8 @@ export interface ThreadStart {
   /** undefined: every address, IPv4 and IPv6. */
   readonly address: string | undefined;
   readonly port: number;
+  /** Other threads listen there already; else nobody may. */
+  readonly joinsPort: boolean;
   readonly logFormat: LogFormat;
   readonly accessLog: AccessLogMode;
   /** The client connections of all threads, as makeBudgetMemory makes it. */

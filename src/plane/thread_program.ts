@@ -33,7 +33,7 @@ export class ThreadProgram {
     counters.takeOver();
     const accessLog = { log: undefined as AccessLog | undefined };
     this.#server = new ProxyServer({
-      createEngine: side.createEngine,
+      createEngine: (handler) => side.createEngine(handler, start.joinsPort),
       clock: side.clock,
       policy: this.#policy,
       settings: start.settings,

@@ -28,7 +28,10 @@ export class ThreadStartError extends Error {
 export interface ThreadedParts {
   readonly threads: Threads;
   readonly workers: number;
-  readonly start: Omit<ThreadStart, "address" | "port" | "connections" | "traffic" | "threads" | "thread">;
+  readonly start: Omit<
+    ThreadStart,
+    "address" | "port" | "joinsPort" | "connections" | "traffic" | "threads" | "thread"
+  >;
   /** Takes lines of the access log. */
   readonly writeLog: (lines: string) => void;
   readonly onAcceptLimit: () => void;
@@ -188,6 +191,7 @@ export class ThreadedDataPlane implements DataPlane {
       rules: this.#rules,
       address: address?.text,
       port,
+      joinsPort: this.#listener !== undefined,
       connections: this.#memory,
       traffic: this.#traffic[index]!,
       threads: this.workers,

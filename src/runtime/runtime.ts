@@ -236,7 +236,8 @@ export interface Threads {
 
 /** A thread of the data plane, seen from within. */
 export interface ThreadSide {
-  readonly createEngine: CreateEngine;
+  /** `joinsPort`: other threads of this program listen already where this engine will; else nobody may. */
+  createEngine(handler: EngineHandler, joinsPort: boolean): Engine;
   readonly clock: Clock;
   localAddresses(): readonly IpAddress[];
   post(message: unknown): void;

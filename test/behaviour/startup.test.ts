@@ -47,6 +47,24 @@ behaviour("Start", () => {
     }
   });
 
+  for (const workers of ["1", "2"]) {
+    test(`a port that another proxy has is one clear error, to ${workers} of its workers too`, async () => {
+      await using proxy = await startProxy({ rules: LOOPBACK_RULES, args: ["--workers", workers] });
+      await proxy.ready();
+      const address = `127.0.0.1:${proxy.port}`;
+      const second = await run(["--destination", "*", "--listen", address, "--workers", workers]);
+      expect([second.code, second.stderr]).toEqual([
+        1,
+        `egress-http-proxy: Cannot listen on "${address}": ` +
+        "the address is in use; stop what listens there or choose another port\n",
+      ]);
+      await using origin = await Origin.start({ answer: OK_ANSWER });
+      await using client = await connectRaw(proxy);
+      await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: h\r\n\r\n`);
+      expect((await client.readResponse()).status).toBe(200);
+    });
+  }
+
   test("the digest is that of the rules: comments and blank lines do not change it, another rule does", async () => {
     const digests: unknown[] = [];
     for (const rules of [["127.0.0.1", "*"], ["# c", "", " 127.0.0.1 ", "*"], ["127.0.0.2", "*"]]) {

@@ -61,6 +61,11 @@ async function startPlane(workers: number) {
   return { plane, threads, ends };
 }
 
+test("the first thread takes the port alone, the others join it there", async () => {
+  const { threads } = await startPlane(3);
+  expect(threads.map(({ start }) => start.joinsPort)).toEqual([false, true, true]);
+});
+
 test("each thread is told which it is, and all share their places", async () => {
   const { plane, threads } = await startPlane(2);
   expect(threads.map(({ start }) => [start.thread, start.threads])).toEqual([[0, 2], [1, 2]]);

@@ -13,6 +13,12 @@ const STREAM = C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC;
 /** What is asked of listen(2); the kernel cuts it to net.core.somaxconn. */
 const BACKLOG = 65535;
 
+/**
+ * How a listener shares its port: with none, as the first of several, which takes it only where nobody listens yet, or as one
+ * that joins those.
+ */
+export type PortSharing = "none" | "first" | "further";
+
 /** Calls on sockets. Each returns a result of zero or more, or a negative errno. */
 export class Sockets {
   readonly libc: Libc;
@@ -44,11 +50,11 @@ export class Sockets {
   }
 
   /** Makes a listening socket; `undefined` stands for every address, IPv4 and IPv6. */
-  listen(address: IpAddress | undefined, port: number, reusePort: boolean): number {
+  listen(address: IpAddress | undefined, port: number, sharing: PortSharing): number {
     const any = address === undefined ? IpAddress.fromBytes(new Uint8Array(16)) : address;
-    const fd = this.#listen(any, port, reusePort, address === undefined);
+    const fd = this.#listen(any, port, sharing, address === undefined);
     if (fd !== -C.EAFNOSUPPORT || address !== undefined) return fd;
-    return this.#listen(IpAddress.fromBytes(new Uint8Array(4)), port, reusePort, false);
+    return this.#listen(IpAddress.fromBytes(new Uint8Array(4)), port, sharing, false);
   }
 
   /** Makes a socket for `connect`. */
@@ -117,7 +123,23 @@ export class Sockets {
     return [this.#ints[0] ?? -1, this.#ints[1] ?? -1];
   }
 
-  #listen(address: IpAddress, port: number, reusePort: boolean, dualStack: boolean): number {
+  #listen(address: IpAddress, port: number, sharing: PortSharing, dualStack: boolean): number {
+    if (sharing === "first") {
+      // With SO_REUSEPORT alone a second proxy would take its place beside the first one without a word, and judge half of the
+      // requests by its own rules. Nobody is kept out by what is bound and does not listen.
+      const alone = this.#bind(address, port, false, dualStack);
+      if (alone < 0) return alone;
+      this.libc.close(alone);
+    }
+    const fd = this.#bind(address, port, sharing !== "none", dualStack);
+    if (fd < 0) return fd;
+    const result = this.check(this.libc.listen(fd, BACKLOG));
+    if (result >= 0) return fd;
+    this.libc.close(fd);
+    return result;
+  }
+
+  #bind(address: IpAddress, port: number, reusePort: boolean, dualStack: boolean): number {
     const fd = this.check(this.libc.socket(familyOf(address), STREAM, C.IPPROTO_TCP));
     if (fd < 0) return fd;
     this.setOption(fd, C.SOL_SOCKET, C.SO_REUSEADDR, 1);
@@ -125,8 +147,7 @@ export class Sockets {
     this.setOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY, 1);
     if (reusePort) this.setOption(fd, C.SOL_SOCKET, C.SO_REUSEPORT, 1);
     if (address.family === 6) this.setOption(fd, C.IPPROTO_IPV6, C.IPV6_V6ONLY, dualStack ? 0 : 1);
-    let result = this.check(this.libc.bind(fd, this.#sockaddr.address, this.#writeSockaddr(address, port)));
-    if (result >= 0) result = this.check(this.libc.listen(fd, BACKLOG));
+    const result = this.check(this.libc.bind(fd, this.#sockaddr.address, this.#writeSockaddr(address, port)));
     if (result >= 0) return fd;
     this.libc.close(fd);
     return result;

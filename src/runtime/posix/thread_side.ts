@@ -56,12 +56,12 @@ async function run(
   if (libc === undefined) throw new Error("libc cannot be called from a thread");
   const engines: PosixEngine[] = [];
   const side: ThreadSide = {
-    createEngine: (handler) => {
+    createEngine: (handler, joinsPort) => {
       const engine = new PosixEngine(handler, {
         ffi,
         libc,
         clock: systemClock,
-        reusePort: true,
+        portSharing: joinsPort ? "further" : "first",
         epollEventBytes,
         onRest: () => {
           collectGarbage();
