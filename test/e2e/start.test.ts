@@ -14,7 +14,7 @@ const ROOT = new URL("../..", import.meta.url).pathname;
 const BIN = `${ROOT}node_modules/.bin`;
 
 const readme = await Bun.file(`${ROOT}README.md`).text();
-const DENO_LINE = /^deno run .+ src\/main\.ts$/m.exec(readme)?.[0];
+const DENO_LINE = /^npx (deno run .+ src\/main\.ts)$/m.exec(readme)?.[1];
 const NOT_COMPILED = await compiled();
 if (NOT_COMPILED !== undefined) console.log(`The executable skipped: ${NOT_COMPILED}`);
 
