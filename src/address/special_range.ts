@@ -6,6 +6,14 @@ export type SpecialRange = "loopback" | "unspecified" | "link-local" | "multicas
 
 const NONE: readonly IpAddress[] = [];
 
+/** What a connection to 0.0.0.0 reaches. */
+export const LOOPBACK_IPV4: IpAddress = IpAddress.fromBytes(Uint8Array.of(127, 0, 0, 1));
+
+/** What a connection to "::" reaches. */
+export const LOOPBACK_IPV6: IpAddress = IpAddress.fromBytes(
+  Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
+);
+
 /**
  * Says which special range an address is in, or undefined for a remote one. An address that embeds an IPv4 address
  * (`embeddedIpv4`) is as special as that: a translator or tunnel on the way would deliver it there.
@@ -37,6 +45,15 @@ export function embeddedIpv4(address: IpAddress): readonly IpAddress[] {
   const outer = embeddedByPrefix(head, bytes);
   if (outer === undefined) return isIsatap ? [IpAddress.fromBytes(bytes.subarray(12))] : NONE;
   return isIsatap ? [outer, IpAddress.fromBytes(bytes.subarray(12))] : [outer];
+}
+
+/**
+ * The address that a connection to an unspecified one reaches, undefined for all others: the system takes 0.0.0.0 for
+ * 127.0.0.1 and "::" for "::1". A deny rule is tried on it too.
+ */
+export function loopbackBehind({ bytes }: IpAddress): IpAddress | undefined {
+  if (!isZero(bytes, 0, bytes.length)) return undefined;
+  return bytes.length === 4 ? LOOPBACK_IPV4 : LOOPBACK_IPV6;
 }
 
 function embeddedByPrefix(head: number, bytes: Uint8Array): IpAddress | undefined {

@@ -3,7 +3,7 @@
 import type { IpAddress } from "../address/ip_address.ts";
 import { type SpecialRange, specialRangeOf } from "../address/special_range.ts";
 import { NO_RULE } from "./name_table.ts";
-import type { Policy } from "./policy.ts";
+import type { AddressMatch, Policy } from "./policy.ts";
 import type { Rule } from "./rule.ts";
 
 /** "needs-address": an address or range rule is reached before the name is decided. */
@@ -20,6 +20,8 @@ export interface Decision {
   readonly special: SpecialRange | undefined;
   /** The IPv4 address inside the IPv6 address on which the deny rule matched. */
   readonly embedded: IpAddress | undefined;
+  /** The loopback address that a connection to the unspecified one reaches, on which the deny rule matched. */
+  readonly loopback: IpAddress | undefined;
 }
 
 /**
@@ -60,22 +62,23 @@ export function decideNameAddress(policy: Policy, name: string, address: IpAddre
 function judge(policy: Policy, allow: number, deny: number, address: IpAddress): Decision {
   const match = policy.matchAddress(address);
   const blocking = Math.min(match.rule, deny);
-  if (allow > blocking || allow === NO_RULE) return decideBy(policy, blocking, match.embedded);
+  if (allow > blocking || allow === NO_RULE) return decideBy(policy, blocking, match);
   const special = specialRangeOf(address);
   if (special === undefined) return makeDecision("allow", policy.rule(allow));
-  const rest = decideBy(policy, blocking, match.embedded);
+  const rest = decideBy(policy, blocking, match);
   return { ...rest, passedOver: policy.rule(allow), special };
 }
 
-function decideBy(policy: Policy, number: number, embedded: IpAddress | undefined): Decision {
+function decideBy(policy: Policy, number: number, by: AddressMatch): Decision {
   const rule = policy.rule(number);
-  const isEmbedded = rule !== undefined && (rule.match.kind === "address" || rule.match.kind === "range");
+  const isByAddress = rule !== undefined && (rule.match.kind === "address" || rule.match.kind === "range");
   return {
     verdict: rule?.action ?? "deny",
     rule,
     passedOver: undefined,
     special: undefined,
-    embedded: isEmbedded ? embedded : undefined,
+    embedded: isByAddress ? by.embedded : undefined,
+    loopback: isByAddress ? by.loopback : undefined,
   };
 }
 
@@ -84,5 +87,5 @@ function needsAddress(policy: Policy): Decision {
 }
 
 function makeDecision(verdict: Verdict, rule: Rule | undefined, passedOver?: Rule): Decision {
-  return { verdict, rule, passedOver, special: undefined, embedded: undefined };
+  return { verdict, rule, passedOver, special: undefined, embedded: undefined, loopback: undefined };
 }

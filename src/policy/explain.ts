@@ -15,13 +15,14 @@ export function formatRuleReference(rule: Rule): string {
   return `rule ${rule.number} at line ${rule.line} ${formatQuotedOctets(text)}`;
 }
 
-function explainDecision({ verdict, rule, passedOver, special, embedded }: Decision): string {
+function explainDecision({ verdict, rule, passedOver, special, embedded, loopback }: Decision): string {
   if (verdict === "needs-address") {
     const first = rule === undefined ? "an address rule" : formatRuleReference(rule);
     return `depends on its addresses, ${first} is tried first`;
   }
   if (rule !== undefined && (passedOver === undefined || special !== undefined)) {
-    const inside = embedded === undefined ? "" : ` for the embedded address ${embedded.text}`;
+    let inside = embedded === undefined ? "" : ` for the embedded address ${embedded.text}`;
+    if (loopback !== undefined) inside = ` for ${loopback.text}, which a connection to it would reach`;
     return `${verdict === "allow" ? "allowed" : "denied"} by ${formatRuleReference(rule)}${inside}`;
   }
   if (passedOver === undefined) return "denied: no rule matches";

@@ -1,19 +1,20 @@
 // Owns the compiled form of a rule list: flat tables that answer "which rule first?" in the same time for ten rules and
 // for a hundred thousand. Knows nothing of verdicts.
 import type { IpAddress } from "../address/ip_address.ts";
-import { embeddedIpv4 } from "../address/special_range.ts";
+import { embeddedIpv4, LOOPBACK_IPV4, LOOPBACK_IPV6, loopbackBehind } from "../address/special_range.ts";
 import { digestRules, digestRulesInSteps } from "./digest.ts";
 import { type NameMatch, NameTable, NO_RULE } from "./name_table.ts";
 import { type PrefixColumns, RangeTable, wordAt } from "./range_table.ts";
-import { findReach, type Reach } from "./reach.ts";
+import { type DeniedLoopback, findReach, type Reach } from "./reach.ts";
 import type { Rule } from "./rule.ts";
 import { finishSteps } from "./steps.ts";
 
-/** The first rule that matches an address, and the embedded IPv4 address by which it did. */
+/** The first rule that matches an address, and by which other one it did: the IPv4 address inside it, or the loopback address that it reaches. */
 export interface AddressMatch {
   /** A rule number, or NO_RULE. */
   readonly rule: number;
   readonly embedded: IpAddress | undefined;
+  readonly loopback: IpAddress | undefined;
 }
 
 interface Tables {
@@ -21,6 +22,7 @@ interface Tables {
   readonly ipv4: RangeTable;
   readonly ipv6: RangeTable;
   readonly deniedIpv4: RangeTable;
+  readonly deniedLoopback: DeniedLoopback;
 }
 
 /** A rule list, compiled. Immutable. */
@@ -35,6 +37,8 @@ export class Policy {
   readonly #ipv6: RangeTable;
   /** Denying IPv4 rules alone, for addresses that are embedded in IPv6. */
   readonly #deniedIpv4: RangeTable;
+  /** The first rules that deny the loopback addresses, for the unspecified ones. */
+  readonly #deniedLoopback: DeniedLoopback;
   #digest: string | undefined;
 
   private constructor(rules: readonly Rule[], tables: Tables, reach: Reach) {
@@ -44,6 +48,7 @@ export class Policy {
     this.#ipv4 = tables.ipv4;
     this.#ipv6 = tables.ipv6;
     this.#deniedIpv4 = tables.deniedIpv4;
+    this.#deniedLoopback = tables.deniedLoopback;
     this.reach = reach;
   }
 
@@ -61,9 +66,14 @@ export class Policy {
     yield;
     const deniedIpv4 = makeRangeTable(rules.filter((rule) => rule.action === "deny"), 4);
     yield;
-    const reach = findReach(rules, ipv4, ipv6, deniedIpv4);
+    const deniedLoopback = {
+      ipv4: findDenying(rules, LOOPBACK_IPV4),
+      ipv6: findDenying(rules, LOOPBACK_IPV6),
+    };
     yield;
-    return new Policy(rules, { names, ipv4, ipv6, deniedIpv4 }, reach);
+    const reach = findReach(rules, ipv4, ipv6, deniedIpv4, deniedLoopback);
+    yield;
+    return new Policy(rules, { names, ipv4, ipv6, deniedIpv4, deniedLoopback }, reach);
   }
 
   /** "fnv1a64:" and 16 hexadecimal digits over the rules' normal form: tells rule lists apart, proves nothing. Made when first asked for. */
@@ -93,10 +103,14 @@ export class Policy {
     return this.#names.findSubtree(name);
   }
 
-  /** Finds the first address or range rule for an address; a denying rule is tried on its embedded IPv4 addresses too. */
+  /** Finds the first address or range rule for an address; a denying rule is tried on what it embeds or reaches too. */
   matchAddress(address: IpAddress): AddressMatch {
-    if (address.family === 4) return { rule: this.#ipv4.find(address.bytes), embedded: undefined };
-    let rule = this.#ipv6.find(address.bytes);
+    let rule = (address.family === 4 ? this.#ipv4 : this.#ipv6).find(address.bytes);
+    const loopback = loopbackBehind(address);
+    if (loopback !== undefined) {
+      const denied = address.family === 4 ? this.#deniedLoopback.ipv4 : this.#deniedLoopback.ipv6;
+      if (denied < rule) return { rule: denied, embedded: undefined, loopback };
+    }
     let embedded: IpAddress | undefined;
     for (const inner of embeddedIpv4(address)) {
       const denied = this.#deniedIpv4.find(inner.bytes);
@@ -105,7 +119,7 @@ export class Policy {
         embedded = inner;
       }
     }
-    return { rule, embedded };
+    return { rule, embedded, loopback: undefined };
   }
 
   /** Marks the address and range rules that some address meets first: element `number - 1` is 1. */
@@ -123,6 +137,17 @@ export function prefixOf(rule: Rule): { readonly network: IpAddress; readonly pr
   const { match } = rule;
   if (match.kind === "address") return { network: match.address, prefixLength: match.address.bytes.length * 8 };
   return match.kind === "range" ? match.cidr : undefined;
+}
+
+/** The first rule that denies an address by itself, or NO_RULE. */
+function findDenying(rules: readonly Rule[], address: IpAddress): number {
+  const found = rules.find(({ action, match }) => {
+    if (action !== "deny") return false;
+    return match.kind === "address"
+      ? match.address.equals(address)
+      : match.kind === "range" && match.cidr.contains(address);
+  });
+  return found?.number ?? NO_RULE;
 }
 
 function makeRangeTable(rules: readonly Rule[], family: 4 | 6): RangeTable {

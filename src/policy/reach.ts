@@ -19,6 +19,12 @@ export interface Reach {
   readonly last: number;
 }
 
+/** The first rules that deny 127.0.0.1 and "::1", which connections to 0.0.0.0 and "::" reach; NO_RULE where there is none. */
+export interface DeniedLoopback {
+  readonly ipv4: number;
+  readonly ipv6: number;
+}
+
 interface Interval {
   readonly first: bigint;
   readonly last: bigint;
@@ -59,6 +65,7 @@ export function findReach(
   ipv4: RangeTable,
   ipv6: RangeTable,
   deniedIpv4: RangeTable,
+  deniedLoopback: DeniedLoopback,
 ): Reach {
   const denied = new LatestOwner(deniedIpv4);
   const firstAddressRule = rules.find(({ match }) => match.kind === "address" || match.kind === "range")?.number;
@@ -72,7 +79,7 @@ export function findReach(
     const interval = intervalAt(ipv4, i);
     last = Math.max(last, owner);
     if (owner > lastRemote && !IPV4_SPECIAL.some((special) => holds(special, interval))) lastRemote = owner;
-    if (!isAllow(owner)) continue;
+    if (!isAllow(owner) || (interval.last === 0n && deniedLoopback.ipv4 < owner)) continue;
     firstAllow = Math.min(firstAllow, owner);
     if (IPV4_SPECIAL.some((special) => overlap(special, interval))) {
       firstSpecialAllow = Math.min(firstSpecialAllow, owner);
@@ -87,7 +94,7 @@ export function findReach(
     // Remote addresses that embed IPv4 add nothing to `lastRemote`: it counts only where every remote IPv4 address is
     // denied before, and so are they.
     if (owner > lastRemote && hasPlainRemote(interval)) lastRemote = owner;
-    if (!isAllow(owner)) continue;
+    if (!isAllow(owner) || (interval.last === 0n && deniedLoopback.ipv6 < owner)) continue;
     const isSpecial = hasUndenied(interval, owner, denied, true);
     if (isSpecial) firstSpecialAllow = Math.min(firstSpecialAllow, owner);
     if (isSpecial || hasPlainRemote(interval) || hasUndenied(interval, owner, denied, false)) {

@@ -169,6 +169,16 @@ describe("decideName()", () => {
       expected: [["a.test", NONE]],
     },
     {
+      name: "denies without a look-up where an unspecified address is allowed and the loopback behind it denied",
+      rules: ["!127.0.0.1", "!::1", "0.0.0.0", "::"],
+      expected: [["a.test", NONE]],
+    },
+    {
+      name: "needs an address where the loopback behind an allowed unspecified one is denied later",
+      rules: ["!127.0.0.2", "0.0.0.0", "!127.0.0.1"],
+      expected: [["a.test", "depends on its addresses, rule 1 at line 1 '!127.0.0.2' is tried first"]],
+    },
+    {
       name: "needs an address where one address of the range is left",
       rules: ["!10.0.0.0/32", "10.0.0.0/31"],
       expected: [["a.test", "depends on its addresses, rule 1 at line 1 '!10.0.0.0/32' is tried first"]],
@@ -297,6 +307,34 @@ describe("decideAddress()", () => {
         ["[::192.0.2.1]", "denied by rule 1 at line 1 '!192.0.2.0/24' for the embedded address 192.0.2.1"],
         ["[2001:db8::5efe:192.0.2.1]", "denied by rule 1 at line 1 '!192.0.2.0/24' for the embedded address 192.0.2.1"],
       ],
+    },
+    {
+      name: "A6: tries deny rules on the loopback address that a connection to an unspecified one reaches",
+      rules: ["!127.0.0.0/8", "!::1", "0.0.0.0/0", "::/0"],
+      expected: [
+        ["0.0.0.0", "denied by rule 1 at line 1 '!127.0.0.0/8' for 127.0.0.1, which a connection to it would reach"],
+        ["0", "denied by rule 1 at line 1 '!127.0.0.0/8' for 127.0.0.1, which a connection to it would reach"],
+        [
+          "[::ffff:0.0.0.0]",
+          "denied by rule 1 at line 1 '!127.0.0.0/8' for 127.0.0.1, which a connection to it would reach",
+        ],
+        ["[::]", "denied by rule 2 at line 2 '!::1' for ::1, which a connection to it would reach"],
+        ["0.0.0.1", "allowed by rule 3 at line 3 '0.0.0.0/0'"],
+        ["[::2]", "allowed by rule 4 at line 4 '::/0'"],
+      ],
+    },
+    {
+      name: "A6: keeps the order between an unspecified address and the loopback address behind it",
+      rules: ["0.0.0.0", "::", "!127.0.0.1", "!::1", "*"],
+      expected: [
+        ["0.0.0.0", "allowed by rule 1 at line 1 '0.0.0.0'"],
+        ["[::]", "allowed by rule 2 at line 2 '::'"],
+      ],
+    },
+    {
+      name: "A6: leaves an unspecified address open where another loopback address alone is denied",
+      rules: ["!127.0.0.2", "0.0.0.0/0"],
+      expected: [["0.0.0.0", "allowed by rule 2 at line 2 '0.0.0.0/0'"]],
     },
     {
       name: "A5: tries allow rules on the address itself alone",

@@ -17,6 +17,7 @@ const NOTHING: Decision = {
   passedOver: undefined,
   special: undefined,
   embedded: undefined,
+  loopback: undefined,
 };
 
 describe("formatDecision()", () => {

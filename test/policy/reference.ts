@@ -89,11 +89,13 @@ function matches({ deny, what }: ReferenceRule, name: string | undefined, addres
     case "subdomains":
       return name !== undefined && (name === what.name || name.endsWith(`.${what.name}`));
     case "ipv4": {
-      const values = address.family === 4 ? [address.value] : deny ? embedded(address.value) : [];
+      const own = deny && address.value === 0n ? [0n, 0x7f00_0001n] : [address.value];
+      const values = address.family === 4 ? own : deny ? embedded(address.value) : [];
       return values.some((value) => isInside(value, what.value, what.length, 32));
     }
     case "ipv6":
-      return address.family === 6 && isInside(address.value, what.value, what.length, 128);
+      return address.family === 6 && (isInside(address.value, what.value, what.length, 128) ||
+        deny && address.value === 0n && isInside(1n, what.value, what.length, 128));
   }
 }
 
