@@ -48,7 +48,11 @@ export async function fillDocuments(): Promise<Document[]> {
 
 function formatCommands(): string {
   const rows = COMMAND_SET.commands.filter(({ hidden }) => hidden !== true).map(({ name, operands, summary }) => {
-    const word = operands === undefined ? name : `${name} ${operands.name}…`;
+    const word = operands === undefined
+      ? name
+      : operands.optional
+      ? `${name} [${operands.name}…]`
+      : `${name} ${operands.name}…`;
     return [
       `\`${word}\``,
       summary + (name === COMMAND_SET.fallback.name ? " (what is meant where no command is named)" : ""),
