@@ -124,7 +124,7 @@ export class FileWatch implements Disposable {
       const isRestless = performance.now() - startMs > RESTLESS_MS && identityOf(stamp) !== identityOf(first);
       if (isKnown || isRestless || quietMs >= this.#quietFor(stamp)) {
         try {
-          text = await this.#files.readText(this.#path);
+          text = await this.#files.readText(this.#path, false);
         } catch (error) {
           this.#onUnreadable(reasonOf(error));
           return undefined;

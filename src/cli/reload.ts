@@ -109,7 +109,8 @@ export class RuleReloader implements FileWatchOwner {
     const startMs = clock.nowMs();
     let text: string;
     try {
-      text = await readRuleText(source, files);
+      // A pipe in the file's place, with no one to write to it, would hold up this and every later reading.
+      text = await readRuleText(source, files, false);
     } catch (error) {
       const lines = error instanceof UsageError ? error.lines : [String(error)];
       this.#refuse({ text: undefined, errors: lines.map((message) => ({ line: 0, message })) }, startMs);

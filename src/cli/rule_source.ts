@@ -105,13 +105,13 @@ export function formatRuleError({ line, message }: Pick<RuleProblem, "line" | "m
   return line === 0 ? message : `line ${line}: ${message}`;
 }
 
-/** Reads the rule text alone. Throws UsageError where there is none to read. */
-export async function readRuleText(source: RuleSource, files: Files): Promise<string> {
+/** Reads the rule text alone. Throws UsageError where there is none to read; a pipe is none where `mayWait` is false. */
+export async function readRuleText(source: RuleSource, files: Files, mayWait = true): Promise<string> {
   if (source.kind === "text") return source.text;
   const shownPath = formatQuotedText(source.path);
   let text: string | undefined;
   try {
-    text = await files.readText(source.path);
+    text = await files.readText(source.path, mayWait);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError([`Cannot read the rules from ${shownPath}: ${formatQuotedText(reason).slice(1, -1)}`]);

@@ -41,7 +41,7 @@ export class WatchedFile<T> {
 
   /** The stamp is older than the text, so a change in between is seen at the next look. */
   async #read(stamp: string | undefined): Promise<void> {
-    const text = stamp === undefined ? "" : await this.#files.readText(this.#path) ?? "";
+    const text = stamp === undefined ? "" : await this.#files.readText(this.#path, false) ?? "";
     this.#value = this.#parse(text);
     this.#stamp = stamp;
   }

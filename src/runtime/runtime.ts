@@ -123,8 +123,11 @@ export interface DnsTransport {
 
 /** The few files that are read. */
 export interface Files {
-  /** The text, or undefined where there is no such file. Other failures throw with the system's reason. */
-  readText(path: string): Promise<string | undefined>;
+  /**
+   * The text, or undefined where there is no such file. Other failures throw with the system's reason. A pipe is read to
+   * its end, which may never come; with `mayWait` false it is a failure.
+   */
+  readText(path: string, mayWait?: boolean): Promise<string | undefined>;
   /** A text that differs when the file has changed, or undefined where there is none. What stands before its colon is the file's identity: another file in its place has another. */
   stamp(path: string): Promise<string | undefined>;
 }

@@ -1,6 +1,7 @@
 // Tests rules that change while the proxy runs: each way in which a file is exchanged, what a bad text does, and what becomes
 // of connections that other rules deny.
 import { expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -153,6 +154,21 @@ behaviour("Rules in a file that changes", () => {
     expect(reload.rules).toBe(2);
     await untilStatus(proxy, origin, 200);
     expect(proxy.logs.filter(isReload).length).toBe(1);
+  });
+
+  test("a pipe in the file's place is told and holds up nothing, with SIGHUP too: the next file is taken", async () => {
+    await using folder = await RuleFolder.make();
+    await folder.write(OPEN);
+    await using proxy = await startWith(folder);
+    await using origin = await Origin.start({ address: "127.0.0.5", answer: OK_ANSWER });
+    await rm(folder.file);
+    execFileSync("mkfifo", [folder.file]);
+    proxy.signal("SIGHUP");
+    const refusal = await proxy.waitForLog("the refusal", isRefusal);
+    expect(refusal.details).toBe(`Cannot read the rules from '${folder.file}': it is a pipe, not a file`);
+    expect(await statusOf(proxy, origin)).toBe(200);
+    await folder.replace(CLOSED);
+    await untilStatus(proxy, origin, 403);
   });
 
   test("swapped again and again without a rest, every request is decided by one of the texts, and the last one stays", async () => {

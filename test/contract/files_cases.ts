@@ -1,7 +1,7 @@
 // Owns the contract cases of reading files.
 import { notStrictEqual, rejects, strictEqual } from "node:assert";
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Runtime } from "../../src/runtime/runtime.ts";
@@ -55,6 +55,23 @@ export const filesCases: readonly RuntimeCase[] = [
     const reading = files.readText(path);
     await writeFile(path, "*.example\n");
     strictEqual(await reading, "*.example\n");
+  }),
+
+  fileCase("readText() does not wait for a pipe's writer or its end where it may not", async ({ files }, folder) => {
+    const path = join(folder, "pipe");
+    execFileSync("mkfifo", [path]);
+    await rejects(files.readText(path, false), { message: "it is a pipe, not a file" });
+    const writer = await open(path, "r+");
+    try {
+      await writer.write("*.example\n");
+      await rejects(files.readText(path, false), { message: "it is a pipe, not a file" });
+    } finally {
+      await writer.close();
+    }
+    await rejects(files.readText("/dev/zero", false), { message: "it is larger than 32 MiB" });
+    strictEqual(await files.readText("/dev/null", false), "");
+    await writeFile(join(folder, "rules"), "*.example\n");
+    strictEqual(await files.readText(join(folder, "rules"), false), "*.example\n");
   }),
 
   fileCase("stamp() is the same until the file is written to", async ({ files }, folder) => {

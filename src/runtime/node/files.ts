@@ -18,7 +18,7 @@ const READ_PROBLEMS: Readonly<Record<string, string>> = {
 
 /** The file system. */
 export const systemFiles: Files = {
-  readText: (path) => unlessMissing(readBounded(path)),
+  readText: (path, mayWait = true) => unlessMissing(readBounded(path, mayWait)),
   stamp(path) {
     return unlessMissing(
       // The time of the change too: a copied or set time of modification can be the old one.
@@ -44,11 +44,13 @@ export const systemFolders: Folders = {
   },
 };
 
-/** Reads to the end, of a pipe too. */
-async function readBounded(path: string): Promise<string> {
+/** Reads to the end, of a pipe too unless it may not wait: already the opening of one waits for a writer, with nothing to end it. */
+async function readBounded(path: string, mayWait: boolean): Promise<string> {
+  const { promises, constants } = builtin("node:fs");
   try {
-    const file = await builtin("node:fs").promises.open(path, "r");
+    const file = await promises.open(path, constants.O_RDONLY | (mayWait ? 0 : constants.O_NONBLOCK));
     try {
+      if (!mayWait && (await file.stat()).isFIFO()) throw new Error("it is a pipe, not a file");
       let bytes = new Uint8Array(FIRST_BYTES);
       let length = 0;
       for (;;) {
