@@ -121,7 +121,7 @@ export class Tunnel extends Timer implements Endpoint, ConnectionHolder {
   override onTimer(nowMs: number): void {
     const dueMs = this.#joinActiveMs() + this.#context.settings.idleTimeoutMs;
     if (dueMs > nowMs) this.#context.timers.set(this, dueMs);
-    else this.#finish("idle for too long", "close");
+    else this.#finish("idle for too long", this.#isUndelivered() ? "reset" : "close");
   }
 
   /** Counts what it has relayed since it was last counted: a tunnel may last for days. */
@@ -193,12 +193,13 @@ export class Tunnel extends Timer implements Endpoint, ConnectionHolder {
   }
 
   #finishWhenFlushed(): void {
-    if (this.#ended !== BOTH) return;
+    if (this.#ended === BOTH && !this.#isUndelivered()) this.#finish("ended", "close");
+  }
+
+  /** Whether a side has not taken all that came for it: a FIN behind a part of it would make that look whole. */
+  #isUndelivered(): boolean {
     const { engine } = this.#context;
-    for (const id of [this.client, this.upstream]) {
-      if (!this.#isGone(id) && engine.queuedBytes(id) > 0) return;
-    }
-    this.#finish("ended", "close");
+    return [this.client, this.upstream].some((id) => !this.#isGone(id) && engine.queuedBytes(id) > 0);
   }
 
   #finish(why: string, how: "close" | "reset"): void {

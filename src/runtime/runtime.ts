@@ -69,7 +69,7 @@ export interface Engine {
   /** No `onData` or `onEnd` until `resume`. Bytes stay in the kernel, so the peer is slowed. */
   pause(id: ConnectionId): void;
   resume(id: ConnectionId): void;
-  /** Bytes queued and not yet given to the kernel. */
+  /** Bytes for a connection that its socket has not taken yet, those on their way through a join or a move included. */
   queuedBytes(id: ConnectionId): number;
   /**
    * Where the engine has it: moves octets between two connections by itself from now on, FIN passed on by direction, with

@@ -169,6 +169,21 @@ behaviour("Idle timeout", () => {
     await upstream.ended();
   });
 
+  for (const slow of ["client", "upstream"] as const) {
+    test(`R6 a tunnel whose ${slow} takes no more ends in a reset: what it got is not whole`, async () => {
+      await using origin = await Origin.start();
+      const sides = await tunnel(origin);
+      await using _ = sides.client;
+      const [sender, reader] = slow === "client" ? [sides.upstream, sides.client] : [sides.client, sides.upstream];
+      reader.pause();
+      void sender.send(new Uint8Array(32 << 20));
+      expect(await sender.ended()).toBe("reset");
+      reader.resume();
+      expect(await reader.ended()).toBe("reset");
+      expect(reader.receivedLength).toBeLessThan(32 << 20);
+    });
+  }
+
   test("R6 a tunnel of which one side has ended, silent otherwise, ends too", async () => {
     await using origin = await Origin.start();
     const { client, upstream } = await tunnel(origin);

@@ -188,7 +188,7 @@ export class PosixEngine implements Engine, RelayHost, ListenerHost, LingeringHo
   }
 
   queuedBytes(id: ConnectionId): number {
-    return this.#isLiving(id) ? this.#table.queuedBytes(id) + this.#relay.movedBytesFor(id) : 0;
+    return this.#isLiving(id) ? this.#table.queuedBytes(id) + this.#relay.bytesFor(id) : 0;
   }
 
   localAddress(id: ConnectionId): SocketAddress | undefined {

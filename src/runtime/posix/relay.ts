@@ -99,12 +99,6 @@ export class Relay {
     return feeder >= 0 ? this.#table.pipeBytes[feeder]! : 0;
   }
 
-  /** The same, of a move alone. */
-  movedBytesFor(fd: number): number {
-    const feeder = this.#table.feeder[fd]!;
-    return feeder >= 0 && this.#table.moveBytes[feeder] !== -1 ? this.#table.pipeBytes[feeder]! : 0;
-  }
-
   /** Moves what can be moved from a descriptor to its sink. */
   pump(source: number): void {
     const table = this.#table;
