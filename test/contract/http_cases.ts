@@ -73,6 +73,10 @@ const answerTable = [
   { text: request("GET /", "Host: a/b"), status: 400, body: "bad request\n" },
   { text: request("GET /", "Host: a@b"), status: 400, body: "bad request\n" },
   { text: request("GET /", "Host: a b"), status: 400, body: "bad request\n" },
+  { text: request("GET /", "Host: a", "Host: b"), status: 400, body: "bad request\n" },
+  // A request of Fetch can't have these methods.
+  { text: request("TRACE /", "Host: h"), status: 405, body: "method not allowed\n" },
+  { text: request("CONNECT h:1", "Host: h"), status: 405, body: "method not allowed\n" },
   // The connection is not kept for a body that nobody reads.
   { text: "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n", status: 200, body: "POST http://h/ null" },
   {
@@ -132,6 +136,48 @@ export const httpCases: readonly RuntimeCase[] = [
     strictEqual(asked, 1);
     slow.resolve();
     match(await ask(request("GET /", "Host: h")), /done$/);
+  }),
+
+  httpCase("a few requests at once are answered one after the other, in order", PATIENT, async ({ url }) => {
+    asked++;
+    if (url.endsWith("/slow")) await slow.promise;
+    return new Response(`${url} was ${asked} `);
+  }, async ({ connect }) => {
+    asked = 0;
+    slow = Promise.withResolvers();
+    const peer = await connect();
+    const kept = "HTTP/1.1\r\nHost: h\r\n\r\n";
+    peer.write(`GET /slow ${kept}GET /b ${kept}${request("GET /c", "Host: h")}`);
+    await eventually("the first is asked", () => asked === 1);
+    slow.resolve();
+    await peer.until("the end", () => peer.hasEnded || peer.isClosed);
+    deepStrictEqual(textOf(peer).match(/http:\S+ was [0-9]+/g), [
+      "http://h/slow was 1",
+      "http://h/b was 2",
+      "http://h/c was 3",
+    ]);
+  }),
+
+  httpCase("who has shut its sending side gets its answer, and the end", PATIENT, async ({ url }) => {
+    asked++;
+    await slow.promise;
+    return new Response(`done ${url}`);
+  }, async ({ connect }) => {
+    asked = 0;
+    slow = Promise.withResolvers();
+    const peer = await connect();
+    peer.write("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    peer.socket.end();
+    await eventually("it is asked", () => asked === 1);
+    for (const text of ["", "GET / HT"]) {
+      const other = await connect();
+      if (text !== "") other.write(text);
+      other.socket.end();
+      await other.until("the end", () => other.hasEnded || other.isClosed);
+    }
+    slow.resolve();
+    await peer.until("the end", () => peer.hasEnded || peer.isClosed);
+    match(textOf(peer), /\r\n\r\ndone http:\/\/h\/a$/);
   }),
 
   httpCase("a connection with a request stays while others are quiet", PATIENT, async (request) => {

@@ -14,6 +14,9 @@ import { listenAnywhere } from "./listen_anywhere.ts";
 /** A Host field's value that can stand in a URL and be nothing else there. */
 const HOST = /^[^\s/?#@\\]+$/;
 
+/** How many requests of one connection may wait for the answer to an earlier one: more could ask for more than memory holds. */
+const MAX_WAITING = 8;
+
 /** What a runtime has to do for a server that listens; returns what ends it. */
 export type WatchServer = (server: Server) => () => void;
 
@@ -56,19 +59,40 @@ function createHttpServer(handle: HttpHandler, { maxConnections, patienceMs }: H
     places.take(socket);
     socket.on("close", () => places.drop(socket));
   });
+  // Who has shut its sending side still wants its answer; node's types leave the property out.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  // The requests of a connection that have no answer yet (pipelining): the first is being answered, the others wait.
+  const lines = new WeakMap<Socket, (() => void)[]>();
   server.on("request", (message, response) => {
     const { socket } = message;
-    // One that asks again before it has its answer (pipelining) could ask for more than memory holds.
-    if (!places.begin(socket)) return void socket.destroy();
+    const line = lines.get(socket) ?? [];
+    lines.set(socket, line);
+    if (line.length > MAX_WAITING) return void socket.destroy();
     let timer: ReturnType<typeof setTimeout> | undefined;
     response.on("close", () => {
-      places.end(socket);
       clearTimeout(timer);
+      places.end(socket);
+      line.shift();
+      line[0]?.();
     });
-    void answer(message, response, handle).then(() => {
-      // Whoever never takes its answer is not waited for.
-      if (!socket.destroyed) timer = setTimeout(() => socket.destroy(), patienceMs);
+    line.push(() => {
+      // It has closed, or the answer before this one was its last.
+      if (socket.destroyed || !places.begin(socket)) return;
+      void answer(message, response, handle).then(() => {
+        // Whoever never takes its answer is not waited for.
+        if (!socket.destroyed) timer = setTimeout(() => socket.destroy(), patienceMs);
+      });
     });
+    if (line.length === 1) line[0]!();
+  });
+  server.on("connect", (_message, socket) => {
+    // Nobody else listens to a socket that is handed over, and an error that nobody hears ends the process.
+    socket.on("error", () => {});
+    const { status, headers, body } = NOT_ALLOWED;
+    const fields = [...headers, ["content-length", body.length], ["connection", "close"]];
+    const head = [`HTTP/1.1 ${status} Method Not Allowed`, ...fields.map((field) => field.join(": ")), "", ""];
+    socket.write(head.join("\r\n"));
+    socket.end(body, () => socket.destroy());
   });
   return server;
 }
@@ -98,6 +122,7 @@ interface Reply {
 }
 
 async function replyTo(message: IncomingMessage, handle: HttpHandler): Promise<Reply> {
+  if (message.method === "TRACE") return NOT_ALLOWED;
   const request = requestOf(message);
   if (request === undefined) return plain(400, "bad request\n");
   try {
@@ -112,11 +137,18 @@ function plain(status: number, text: string): Reply {
   return { status, headers: [["content-type", "text/plain; charset=utf-8"]], body: new TextEncoder().encode(text) };
 }
 
+/** To the methods that Fetch knows no request of; GET and HEAD are what every server has (RFC 9110 §9.1). */
+const NOT_ALLOWED: Reply = (() => {
+  const { headers, body } = plain(405, "method not allowed\n");
+  return { status: 405, headers: [...headers, ["allow", "GET, HEAD"]], body };
+})();
+
 /** The request without its body; undefined where it is none that a URL can be made of, or its method is not allowed by Fetch. */
-function requestOf({ method, url = "", headers }: IncomingMessage): Request | undefined {
+function requestOf({ method, url = "", headers, rawHeaders }: IncomingMessage): Request | undefined {
   const { host = "localhost" } = headers; // HTTP/1.0 has none.
   try {
-    if (!HOST.test(host)) return undefined;
+    const hosts = rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === "host");
+    if (hosts.length > 1 || !HOST.test(host)) return undefined; // RFC 9112 §3.2
     const fields = Object.entries(headers).flatMap(([name, value]) =>
       [value ?? []].flat().map((one): [string, string] => [name, one])
     );
