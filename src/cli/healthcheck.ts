@@ -1,6 +1,7 @@
 // Owns `healthcheck`: whether the proxy that runs here is ready, for probes in an image that has no shell and no curl.
 import { formatSocketAddress, IpAddress } from "../address/ip_address.ts";
 import { formatQuotedText } from "../address/quoted_text.ts";
+import { LOOPBACK_IPV4, LOOPBACK_IPV6 } from "../address/special_range.ts";
 import { CommandFailure, UsageError } from "../errors.ts";
 import type { HttpAnswer, Runtime, SocketAddress } from "../runtime/runtime.ts";
 import type { Command, CommandContext } from "./command.ts";
@@ -14,7 +15,7 @@ const LIMIT_MS = 1_500;
 const MAX_SAID_CHARACTERS = 200;
 
 const ANY = IpAddress.parse("0.0.0.0")!;
-const LOOPBACK = ["127.0.0.1", "::1"].map((text) => IpAddress.parse(text)!);
+const LOOPBACK = [LOOPBACK_IPV4, LOOPBACK_IPV6];
 
 /** Asks the running proxy whether it is ready. */
 export const HEALTHCHECK: Command = {

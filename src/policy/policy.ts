@@ -67,7 +67,7 @@ export class Policy {
     const deniedIpv4 = makeRangeTable(rules.filter((rule) => rule.action === "deny"), 4);
     yield;
     const deniedLoopback = {
-      ipv4: findDenying(rules, LOOPBACK_IPV4),
+      ipv4: deniedIpv4.find(LOOPBACK_IPV4.bytes),
       ipv6: findDenying(rules, LOOPBACK_IPV6),
     };
     yield;

@@ -1,11 +1,10 @@
 // Owns both ends of the self-test's traffic, an origin and its clients, on one engine. Knows neither rules nor the proxy.
-import { IpAddress } from "../address/ip_address.ts";
+import { LOOPBACK_IPV4 } from "../address/special_range.ts";
 import type { ConnectionId, CreateEngine, Engine, EngineHandler } from "../runtime/runtime.ts";
 
 /** What the origin answers to a plain request. */
 export const ORIGIN_ANSWER = "self-test origin";
 
-const LOOPBACK = IpAddress.fromBytes(Uint8Array.of(127, 0, 0, 1));
 const RESPONSE = `HTTP/1.1 200 OK\r\nContent-Length: ${ORIGIN_ANSWER.length}\r\n\r\n${ORIGIN_ANSWER}`;
 
 interface Client {
@@ -29,7 +28,7 @@ export class SelfTestPeers implements EngineHandler {
 
   /** Starts the origin on a free port, which it resolves to. */
   async listen(): Promise<number> {
-    return (await this.#engine.listen(LOOPBACK, 0)).port;
+    return (await this.#engine.listen(LOOPBACK_IPV4, 0)).port;
   }
 
   /**
@@ -42,7 +41,7 @@ export class SelfTestPeers implements EngineHandler {
     body: Uint8Array | undefined,
     isWhole: (received: Uint8Array) => boolean,
   ): Promise<Uint8Array> {
-    const id = this.#engine.connect(LOOPBACK, port);
+    const id = this.#engine.connect(LOOPBACK_IPV4, port);
     const outcome = Promise.withResolvers<Uint8Array>();
     let unsent = body;
     const client: Client = {

@@ -15,7 +15,7 @@ export const createPolledPosixEngine: CreateEngine = (handler) => {
   const libc = openLibc(ffi);
   if (libc === undefined) throw new Error("libc cannot be called from here");
   const epollEventBytes = process.arch === "x64" ? 12 : 16;
-  const engine = new PosixEngine(handler, { ffi, libc, clock: systemClock, portSharing: "none", epollEventBytes });
+  const engine = new PosixEngine(handler, { ffi, libc, clock: systemClock, joinsPort: false, epollEventBytes });
   const turns = setInterval(() => engine.poll(0), 1);
   // Deno's timers are numbers.
   if (typeof turns === "object") turns.unref();

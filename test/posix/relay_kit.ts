@@ -59,7 +59,7 @@ export class RelayKit implements EngineHandler {
 
   constructor() {
     const { ffi, libc } = this.faulty;
-    const options = { ffi, libc, clock: systemClock, portSharing: "none", epollEventBytes: EPOLL_EVENT_BYTES } as const;
+    const options = { ffi, libc, clock: systemClock, joinsPort: false, epollEventBytes: EPOLL_EVENT_BYTES } as const;
     this.engine = new PosixEngine(this, options);
     this.#loop = setInterval(() => {
       for (let turn = 0; turn < TURNS_PER_TICK; turn++) this.engine.poll(0);

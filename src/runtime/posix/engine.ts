@@ -16,7 +16,7 @@ import { Reading, type ReadingHost } from "./reading.ts";
 import { Relay, type RelayHost } from "./relay.ts";
 import { Rest } from "./rest.ts";
 import { Sender } from "./sender.ts";
-import { errnoName, type PortSharing, Sockets } from "./sockets.ts";
+import { errnoName, Sockets } from "./sockets.ts";
 
 const BUFFER_BYTES = 64 * 1024;
 
@@ -25,8 +25,8 @@ export interface PosixEngineOptions {
   readonly ffi: Ffi;
   readonly libc: Libc;
   readonly clock: Clock;
-  /** Whether several engines share one port, each with its own listener. */
-  readonly portSharing: PortSharing;
+  /** Whether it listens on a port beside other engines of this program, each with its own listener; else nobody may be there. */
+  readonly joinsPort: boolean;
   /** Called when a busy loop has come to rest. */
   readonly onRest?: () => void;
   /** The machine's size of struct epoll_event: 12 on x86-64, where it is packed, else 16. */

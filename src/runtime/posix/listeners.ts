@@ -5,7 +5,7 @@ import type { Clock, SocketAddress } from "../runtime.ts";
 import { type ConnectionTable, KIND } from "./connection_table.ts";
 import type { EventQueue } from "./event_queue.ts";
 import * as C from "./libc.ts";
-import { errnoName, type PortSharing, type Sockets } from "./sockets.ts";
+import { errnoName, type Sockets } from "./sockets.ts";
 
 const ACCEPTS_PER_TURN = 64;
 /** How long accepting rests when descriptors have run out. */
@@ -24,7 +24,7 @@ export class Listeners {
   readonly #events: EventQueue;
   readonly #table: ConnectionTable;
   readonly #clock: Clock;
-  readonly #portSharing: PortSharing;
+  readonly #joinsPort: boolean;
   readonly #host: ListenerHost;
   readonly #listeners = new Set<number>();
   /** When accepting goes on; Infinity while it does not rest. */
@@ -34,20 +34,20 @@ export class Listeners {
     sockets: Sockets,
     events: EventQueue,
     table: ConnectionTable,
-    options: { readonly clock: Clock; readonly portSharing: PortSharing },
+    options: { readonly clock: Clock; readonly joinsPort: boolean },
     host: ListenerHost,
   ) {
     this.#sockets = sockets;
     this.#events = events;
     this.#table = table;
     this.#clock = options.clock;
-    this.#portSharing = options.portSharing;
+    this.#joinsPort = options.joinsPort;
     this.#host = host;
   }
 
   /** Listens; `undefined` stands for every address. Throws CommandFailure where it can't. */
   listen(address: IpAddress | undefined, port: number): SocketAddress {
-    const fd = this.#sockets.listen(address, port, this.#portSharing);
+    const fd = this.#sockets.listen(address, port, this.#joinsPort);
     if (fd < 0) throw listenError(address, port, { code: errnoName(-fd) });
     const local = this.#sockets.localAddress(fd);
     if (local === undefined) throw listenError(address, port, { code: "EIO" });

@@ -13,12 +13,6 @@ const STREAM = C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC;
 /** What is asked of listen(2); the kernel cuts it to net.core.somaxconn. */
 const BACKLOG = 65535;
 
-/**
- * How a listener shares its port: with none, as the first of several, which takes it only where nobody listens yet, or as one
- * that joins those.
- */
-export type PortSharing = "none" | "first" | "further";
-
 /** Calls on sockets. Each returns a result of zero or more, or a negative errno. */
 export class Sockets {
   readonly libc: Libc;
@@ -49,12 +43,15 @@ export class Sockets {
     return result < 0 ? -this.errno : result;
   }
 
-  /** Makes a listening socket; `undefined` stands for every address, IPv4 and IPv6. */
-  listen(address: IpAddress | undefined, port: number, sharing: PortSharing): number {
+  /**
+   * Makes a listening socket that others of this program may share the port of; `undefined` stands for every address, IPv4
+   * and IPv6. Unless it joins those, it takes the port only where nobody listens yet.
+   */
+  listen(address: IpAddress | undefined, port: number, joinsPort: boolean): number {
     const any = address === undefined ? IpAddress.fromBytes(new Uint8Array(16)) : address;
-    const fd = this.#listen(any, port, sharing, address === undefined);
+    const fd = this.#listen(any, port, joinsPort, address === undefined);
     if (fd !== -C.EAFNOSUPPORT || address !== undefined) return fd;
-    return this.#listen(IpAddress.fromBytes(new Uint8Array(4)), port, sharing, false);
+    return this.#listen(IpAddress.fromBytes(new Uint8Array(4)), port, joinsPort, false);
   }
 
   /** Makes a socket for `connect`. */
@@ -123,15 +120,15 @@ export class Sockets {
     return [this.#ints[0] ?? -1, this.#ints[1] ?? -1];
   }
 
-  #listen(address: IpAddress, port: number, sharing: PortSharing, dualStack: boolean): number {
-    if (sharing === "first") {
+  #listen(address: IpAddress, port: number, joinsPort: boolean, dualStack: boolean): number {
+    if (!joinsPort) {
       // With SO_REUSEPORT alone a second proxy would take its place beside the first one without a word, and judge half of the
       // requests by its own rules. Nobody is kept out by what is bound and does not listen.
       const alone = this.#bind(address, port, false, dualStack);
       if (alone < 0) return alone;
       this.libc.close(alone);
     }
-    const fd = this.#bind(address, port, sharing !== "none", dualStack);
+    const fd = this.#bind(address, port, true, dualStack);
     if (fd < 0) return fd;
     const result = this.check(this.libc.listen(fd, BACKLOG));
     if (result >= 0) return fd;

@@ -61,7 +61,7 @@ async function run(
         ffi,
         libc,
         clock: systemClock,
-        portSharing: joinsPort ? "further" : "first",
+        joinsPort,
         epollEventBytes,
         onRest: () => {
           collectGarbage();
